@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/*
+ * layout: partition tables and what the partitions hold, through libparted and libblkid, and the
+ * changes that a disk of another size asks for.
+ *
+ * Specifications: UEFI 2.10 section 5 (GPT), the MBR as libparted understands it. Numbers are as
+ * the kernel counts partitions; start and length are bytes.
+ */
+#pragma once
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "restore/source.h"
+
+struct partition {
+	int number; /* 0: the file system fills the disk, there is no table */
+	uint64_t start, length;
+	char *type;         /* GPT: type GUID, lower case; MBR: "0x83" */
+	char *name;         /* GPT partition name or NULL */
+	char *partuuid;     /* as in /dev/disk/by-partuuid, or NULL */
+	char *filesystem;   /* libblkid's TYPE: ext4, vfat, swap, LVM2_member … or NULL */
+	char *uuid, *label; /* of the file system, or NULL */
+	bool bootable;      /* MBR active flag, GPT legacy boot */
+	bool is_esp, is_bios_boot, is_extended, is_logical;
+};
+
+struct layout {
+	char *table;   /* "gpt", "msdos", or NULL: none */
+	char *disk_id; /* GPT GUID or MBR signature, as libblkid prints PTUUID */
+	uint64_t disk_size;
+	uint32_t sector_size;
+	struct partition *partition;
+	size_t count;
+};
+
+/* Of a disk, or of a regular file that holds one. */
+int layout_read(const char *path, struct layout *out, struct error *err);
+/*
+ * Of an image that was not written yet: copies the few places that identify it (both ends, the head
+ * of each partition) into a sparse temporary file and reads that.
+ */
+int layout_read_source(struct source *source, struct layout *out, struct error *err);
+json_object *layout_json(const struct layout *layout);
+void layout_release(struct layout *layout);
+#define _cleanup_layout_ __attribute__((cleanup(layout_release)))
+
+/*
+ * Does the image fit and can the disk boot it? Refuses an image larger than the disk (says both
+ * sizes and what to do), a table that cannot work on the disk's logical sectors, a broken table.
+ */
+int layout_check(const struct layout *image, uint64_t disk_size, uint32_t logical_sector,
+		 struct error *err);
+
+/* What will be done to use the whole disk: a value that `plan` prints and layout_grow() carries
+ * out. */
+struct growth {
+	bool moves_backup_gpt;
+	int partition; /* number of the last partition that grows, 0: none */
+	int container; /* number of the extended partition around it, 0: none */
+	uint64_t partition_from, partition_to; /* lengths */
+	char *filesystem; /* ext4 or LVM2_member: what is grown inside, NULL: nothing */
+	char *why_not; /* why nothing grows (last partition is swap, xfs …), NULL when it does */
+};
+
+int layout_plan_growth(const struct layout *image, uint64_t disk_size, struct growth *out,
+		       struct error *err);
+/* Edits the table on disk (path) as planned: backup GPT to the end, last partition to the end. */
+int layout_grow(const char *path, const struct growth *growth, struct error *err);
+json_object *growth_json(const struct growth *growth);
+void growth_release(struct growth *growth);
+#define _cleanup_growth_ __attribute__((cleanup(growth_release)))
