@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "adapt/drivers_db.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/scope.h"
+#include "base/text.h"
+
+enum { TABLE_LIMIT = 4 << 20 };
+
+struct row {
+	struct strings column;
+	size_t line;
+};
+
+struct table {
+	const struct table_format *format;
+	struct row *row;
+	size_t count;
+};
+
+struct preference {
+	const char *module, *when;
+	int rank;
+};
+
+enum { CLASSES, DISK_MODULES, PREFERENCES, VIRTUAL_MODULES, GUEST_TOOLS, XORG_DRIVERS, TABLES };
+
+struct drivers_db {
+	struct table table[TABLES]; /* owns the strings that the arrays below borrow */
+	struct device_class *device_class;
+	struct disk_module *disk_module;
+	struct preference *preference;
+	struct guest_tool *guest_tool;
+};
+
+/* A check of one column's word; the table's format says which column has which. */
+typedef bool word_check(const char *word);
+
+struct table_format {
+	const char *file;
+	size_t columns;
+	size_t key[2]; /* the columns that name a row; twice the same when one is enough */
+	struct {
+		size_t column;
+		word_check *is_known;
+	} check[3];
+};
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+	for (; *words; words++)
+		if (strcmp(word, *words) == 0)
+			return true;
+	return false;
+}
+
+static bool is_role(const char *word)
+{
+	static const char *const roles[] = {"storage", "disk",   "usb",      "network", "display",
+					    "audio",   "media",  "input",    "bridge",  "memory",
+					    "serial",  "system", "wireless", "other",   NULL};
+
+	return is_one_of(word, roles);
+}
+
+static const char *const needs[] = {"none", "optional", "required", NULL};
+
+static bool is_need(const char *word)
+{
+	return is_one_of(word, needs);
+}
+
+static enum need need_of(const char *word)
+{
+	for (enum need need = NEED_NONE; need < NEED_REQUIRED; need++)
+		if (strcmp(needs[need], word) == 0)
+			return need;
+	return NEED_REQUIRED;
+}
+
+static bool is_transport(const char *word)
+{
+	static const char *const transports[] = {"ata", "scsi", "raid", "nvme",   "ufs",
+						 "mmc", "usb",  "-",    "virtio", NULL};
+
+	return is_one_of(word, transports);
+}
+
+static bool is_rank(const char *word)
+{
+	return strlen(word) <= 2 && strspn(word, "0123456789") == strlen(word);
+}
+
+static bool is_when(const char *word)
+{
+	const char *digits = has_prefix(word, "rev>=")  ? word + strlen("rev>=")
+			     : has_prefix(word, "rev<") ? word + strlen("rev<")
+							: "";
+
+	return strcmp(word, "*") == 0 ||
+	       (strlen(digits) == 2 && strspn(digits, "0123456789abcdef") == 2);
+}
+
+static bool is_module(const char *word)
+{
+	return strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
+	       strlen(word);
+}
+
+static const struct table_format formats[TABLES] = {
+	[CLASSES] = {"classes.table", 6, {0, 1}, {{2, is_role}, {3, is_need}, {4, is_transport}}},
+	[DISK_MODULES] = {"disk-modules.table",
+			  3,
+			  {0, 1},
+			  {{0, is_transport}, {1, is_module}, {2, is_need}}},
+	[PREFERENCES] = {"preferences.table",
+			 3,
+			 {0, 2},
+			 {{0, is_module}, {1, is_rank}, {2, is_when}}},
+	[VIRTUAL_MODULES] = {"virtual-modules.table", 2, {0, 0}, {{0, is_module}}},
+	[GUEST_TOOLS] = {"guest-tools.table", 3, {0, 2}, {{0}}},
+	[XORG_DRIVERS] = {"xorg-drivers.table", 2, {0, 0}, {{0}}},
+};
+
+static int check_words(const struct row *row, const struct table_format *format, struct error *err)
+{
+	if (row->column.count != format->columns)
+		return error_set(err, "%zu columns, and the table has %zu", row->column.count,
+				 format->columns);
+	for (size_t i = 0; i < array_length(format->check); i++) {
+		const char *word = row->column.item[format->check[i].column];
+
+		if (format->check[i].is_known && !format->check[i].is_known(word))
+			return error_set(err, "\"%s\" is not known in column %zu", word,
+					 format->check[i].column + 1);
+	}
+	return 0;
+}
+
+static int check_unique(const struct table *table, const struct row *row, struct error *err)
+{
+	const size_t *key = table->format->key;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct row *other = &table->row[i];
+
+		if (strcmp(other->column.item[key[0]], row->column.item[key[0]]) == 0 &&
+		    strcmp(other->column.item[key[1]], row->column.item[key[1]]) == 0)
+			return error_set(err, "\"%s\" has a row already, in line %zu",
+					 row->column.item[key[0]], other->line);
+	}
+	return 0;
+}
+
+/* Takes the row over, also when it is refused. */
+static int add_row(struct table *table, struct row row, struct error *err)
+{
+	if (check_words(&row, table->format, err) < 0 || check_unique(table, &row, err) < 0) {
+		strings_release(&row.column);
+		return -1;
+	}
+	table->row = realloc(table->row, (table->count + 1) * sizeof(*table->row));
+	if (!table->row)
+		abort();
+	table->row[table->count++] = row;
+	return 0;
+}
+
+/* The words of a line up to the first that begins with '#'. */
+static void split_line(char *line, struct strings *words)
+{
+	char *rest = NULL;
+
+	for (char *word = strtok_r(line, " \t\r", &rest); word && *word != '#';
+	     word = strtok_r(NULL, " \t\r", &rest))
+		strings_add(words, word);
+}
+
+static int parse_table(char *text, struct table *table, const char *path, struct error *err)
+{
+	char *next = text;
+
+	for (size_t number = 1; next; number++) {
+		struct row row = {.line = number};
+		char *line = strsep(&next, "\n");
+
+		split_line(line, &row.column);
+		if (row.column.count > 0 && add_row(table, row, err) < 0)
+			return error_in(err, "%s:%zu", path, number);
+	}
+	return 0;
+}
+
+static int load_table(const char *directory, const struct table_format *format, struct table *table,
+		      struct error *err)
+{
+	_cleanup_free_ char *path = string_format("%s/%s", directory, format->file);
+	_cleanup_text_ struct text text = {0};
+
+	table->format = format;
+	if (file_read(path, TABLE_LIMIT, &text, err) < 0)
+		return -1;
+	return text.length ? parse_table(text.data, table, path, err) : 0;
+}
+
+static const char *word_or_empty(const char *word)
+{
+	return strcmp(word, "-") == 0 ? "" : word;
+}
+
+static void *new_array(size_t count, size_t size)
+{
+	void *array = calloc(count ? count : 1, size);
+
+	if (!array)
+		abort();
+	return array;
+}
+
+static void fill_classes(struct drivers_db *db)
+{
+	const struct table *table = &db->table[CLASSES];
+
+	db->device_class = new_array(table->count, sizeof(*db->device_class));
+	for (size_t i = 0; i < table->count; i++) {
+		char **column = table->row[i].column.item;
+
+		db->device_class[i] = (struct device_class){column[0],
+							    column[1],
+							    column[2],
+							    need_of(column[3]),
+							    word_or_empty(column[4]),
+							    word_or_empty(column[5])};
+	}
+}
+
+static void fill_modules(struct drivers_db *db)
+{
+	const struct table *modules = &db->table[DISK_MODULES];
+	const struct table *preferences = &db->table[PREFERENCES];
+
+	db->disk_module = new_array(modules->count, sizeof(*db->disk_module));
+	for (size_t i = 0; i < modules->count; i++) {
+		char **column = modules->row[i].column.item;
+
+		db->disk_module[i] = (struct disk_module){column[0], column[1], need_of(column[2])};
+	}
+	db->preference = new_array(preferences->count, sizeof(*db->preference));
+	for (size_t i = 0; i < preferences->count; i++) {
+		char **column = preferences->row[i].column.item;
+
+		db->preference[i] = (struct preference){column[0], column[2], atoi(column[1])};
+	}
+}
+
+static void fill_tools(struct drivers_db *db)
+{
+	const struct table *table = &db->table[GUEST_TOOLS];
+
+	db->guest_tool = new_array(table->count, sizeof(*db->guest_tool));
+	for (size_t i = 0; i < table->count; i++) {
+		char **column = table->row[i].column.item;
+
+		db->guest_tool[i] =
+			(struct guest_tool){column[0], column[1], word_or_empty(column[2])};
+	}
+}
+
+/* Does the class of a PCI device begin with these digits? */
+static bool class_begins_with(uint32_t class, const char *digits)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%06x", class);
+	return has_prefix(text, digits);
+}
+
+static const struct device_class *pci_class(const struct drivers_db *db,
+					    const struct device *device)
+{
+	const struct device_class *best = NULL;
+
+	for (size_t i = 0; i < db->table[CLASSES].count; i++) {
+		const struct device_class *row = &db->device_class[i];
+
+		if (strcmp(row->bus, "pci") == 0 && class_begins_with(device->class, row->match) &&
+		    (!best || strlen(row->match) > strlen(best->match)))
+			best = row;
+	}
+	return best;
+}
+
+static const struct device_class *bus_class(const struct drivers_db *db,
+					    const struct device *device)
+{
+	for (size_t i = 0; i < db->table[CLASSES].count; i++) {
+		const struct device_class *row = &db->device_class[i];
+
+		if (strcmp(row->bus, device->bus) == 0 &&
+		    fnmatch(row->match, device->modalias, 0) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+const struct device_class *drivers_db_class(const struct drivers_db *db,
+					    const struct device *device)
+{
+	static const struct device_class unknown = {"", "", "other", NEED_OPTIONAL, "", ""};
+	const struct device_class *row =
+		strcmp(device->bus, "pci") == 0 ? pci_class(db, device) : bus_class(db, device);
+
+	return row ? row : &unknown;
+}
+
+const char *drivers_db_role(const struct drivers_db *db, const struct device *device)
+{
+	return drivers_db_class(db, device)->role;
+}
+
+static bool holds(const char *when, const struct device *device)
+{
+	if (strcmp(when, "*") == 0)
+		return true;
+	if (strcmp(device->bus, "pci") != 0)
+		return false;
+	if (has_prefix(when, "rev<"))
+		return device->revision < strtoul(when + strlen("rev<"), NULL, 16);
+	return device->revision >= strtoul(when + strlen("rev>="), NULL, 16);
+}
+
+int drivers_db_rank(const struct drivers_db *db, const char *module, const struct device *device)
+{
+	for (size_t i = 0; i < db->table[PREFERENCES].count; i++) {
+		const struct preference *row = &db->preference[i];
+
+		if (strcmp(row->module, module) == 0 && holds(row->when, device))
+			return row->rank;
+	}
+	return RANK_DEFAULT;
+}
+
+const struct disk_module *drivers_db_disk_modules(const struct drivers_db *db, size_t *count)
+{
+	*count = db->table[DISK_MODULES].count;
+	return db->disk_module;
+}
+
+/* The kernel takes - and _ in a module name for the same. */
+static bool is_same_module(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++)
+		if (*a != *b && !(*a == '_' && *b == '-'))
+			return false;
+	return *a == *b;
+}
+
+bool drivers_db_is_virtual_module(const struct drivers_db *db, const char *module)
+{
+	const struct table *table = &db->table[VIRTUAL_MODULES];
+
+	for (size_t i = 0; i < table->count; i++)
+		if (is_same_module(table->row[i].column.item[0], module))
+			return true;
+	return false;
+}
+
+bool drivers_db_is_virtual_xorg_driver(const struct drivers_db *db, const char *driver)
+{
+	const struct table *table = &db->table[XORG_DRIVERS];
+
+	for (size_t i = 0; i < table->count; i++)
+		if (strcasecmp(table->row[i].column.item[0], driver) == 0)
+			return true;
+	return false;
+}
+
+const struct guest_tool *drivers_db_guest_tools(const struct drivers_db *db, size_t *count)
+{
+	*count = db->table[GUEST_TOOLS].count;
+	return db->guest_tool;
+}
+
+int drivers_db_load(const char *directory, struct drivers_db **out, struct error *err)
+{
+	const char *override = getenv("V2P_DRIVERS_DB");
+	struct drivers_db *db = new_array(1, sizeof(*db));
+
+	if (!directory)
+		directory = override && *override ? override : V2P_DATA_DIR "/drivers-db";
+	for (size_t i = 0; i < TABLES; i++) {
+		if (load_table(directory, &formats[i], &db->table[i], err) < 0) {
+			drivers_db_free(db);
+			return error_in(err, "load the driver tables");
+		}
+	}
+	fill_classes(db);
+	fill_modules(db);
+	fill_tools(db);
+	*out = db;
+	return 0;
+}
+
+void drivers_db_free(struct drivers_db *db)
+{
+	if (!db)
+		return;
+	for (size_t i = 0; i < TABLES; i++) {
+		for (size_t j = 0; j < db->table[i].count; j++)
+			strings_release(&db->table[i].row[j].column);
+		free(db->table[i].row);
+	}
+	free(db->device_class);
+	free(db->disk_module);
+	free(db->preference);
+	free(db->guest_tool);
+	free(db);
+}
