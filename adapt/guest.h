@@ -21,7 +21,10 @@
 #include "base/text.h"
 #include "restore/layout.h"
 
-enum { GUEST_FILE_LIMIT = 8 << 20 }; /* configuration files larger than this are refused */
+enum {
+	GUEST_FILE_LIMIT = 8 << 20, /* configuration files larger than this are refused */
+	GUEST_NAMES_LIMIT = 65536,  /* as are directories with more names */
+};
 
 struct guest_kernel {
 	char *release;   /* 6.1.0-37-amd64: the directory below /lib/modules */
@@ -46,7 +49,7 @@ struct guest_mount {
 };
 
 struct guest {
-	int root_fd;
+	int root_fd;          /* opened for reading, a directory */
 	char *root;           /* where the tree is, for messages and for entering it */
 	char *disk;           /* /dev/sda; NULL for --root */
 	struct layout layout; /* of disk; empty for --root */
@@ -59,6 +62,8 @@ struct guest {
 	struct guest_kernel *kernel; /* newest first */
 	size_t kernel_count;
 	enum initramfs_tool initramfs_tool;
+	/* Undoes what guest_open_disk() mounted and activated; NULL for --root. */
+	int (*detach)(struct guest *guest, struct error *err);
 };
 
 /* A tree that is there already (--root DIR). It is not Linux: an error that says so. */
@@ -75,6 +80,8 @@ int guest_open_disk(const char *disk, enum guest_mode mode, struct guest *out, s
 int guest_close(struct guest *guest, struct error *err);
 /* As guest_close() for scopes that end by an earlier error. */
 void guest_release(struct guest *guest);
+/* "initramfs-tools", "dracut" …, "none". */
+const char *guest_initramfs_tool_name(enum initramfs_tool tool);
 /* { "os", "kernels", "mounts", "initramfs", "architecture", … } */
 json_object *guest_json(const struct guest *guest);
 
@@ -86,7 +93,8 @@ int guest_open_file(const struct guest *guest, const char *path, int flags, stru
 bool guest_has(const struct guest *guest, const char *path);
 /* follow: 0 looks at a symbolic link itself. 0, or -1 (errno is set). */
 int guest_stat(const struct guest *guest, const char *path, int follow, struct stat *st);
-/* Names in a directory, sorted, without . and ..; a missing directory gives none. */
+/* Names in a directory, sorted, without . and ..; a missing directory gives none. More than
+ * GUEST_NAMES_LIMIT is an error. */
 int guest_list(const struct guest *guest, const char *directory, struct strings *names,
 	       struct error *err);
 /* Paths that match the shell pattern in their last component ("/etc/netplan/" + "*.yaml"), sorted.
@@ -94,15 +102,24 @@ int guest_list(const struct guest *guest, const char *directory, struct strings 
 int guest_glob(const struct guest *guest, const char *directory, const char *pattern,
 	       struct strings *paths, struct error *err);
 
+/* Where a symbolic link points: 1 and the text, 0 when path is absent or no link, -1 on error. */
+int guest_read_link(const struct guest *guest, const char *path, struct text *out,
+		    struct error *err);
+
 /*
  * Replaces (or creates, mode 0644, owner root) a file: temporary file beside it, fsync, rename;
  * owner, mode and extended attributes of the old one are kept. A symbolic link is followed inside
- * the root. The first time, the original is kept under /var/lib/v2p/original/PATH. Missing
- * directories are created.
+ * the root. The first time, the original is kept under /var/lib/v2p/original/PATH, where PATH is
+ * the file's own place, symbolic links resolved; a file that was not there before is listed in
+ * /var/lib/v2p/created instead. Missing directories are created. On error the old file is intact.
  */
 int guest_write(struct guest *guest, const char *path, const void *data, size_t length,
 		struct error *err);
+/* Removes a file or a symbolic link (which is not followed); its original is kept as above. That
+ * there is none is no error. */
 int guest_remove(struct guest *guest, const char *path, struct error *err);
+/* Renames within the guest, both paths in one file system; `to` is replaced. Nothing is kept. */
+int guest_rename(struct guest *guest, const char *from, const char *to, struct error *err);
 /* Free bytes of the file system that holds path. */
 int guest_free_space(const struct guest *guest, const char *path, uint64_t *bytes,
 		     struct error *err);

@@ -66,7 +66,7 @@ struct step_ops {
 /*
  * For plan functions. changes_write() compares with what an earlier change of this list or the
  * guest holds, and adds nothing when the content is the same; a second write to one path replaces
- * the first one's content.
+ * the first one's content and adds its reason. Files are text: one that holds a NUL is an error.
  */
 int changes_write(struct changes *changes, const struct guest *guest, const char *step,
 		  const char *path, const char *content, const char *why, struct error *err);
