@@ -38,12 +38,21 @@ struct disks {
 /* Whole disks that could be restored to: no partitions, loop without backing file, ram, zram, dm,
  * md, CD drives. */
 int disks_list(struct disks *out, struct error *err);
-/* One disk by path: a block device (whole disk or loop) or a regular file. */
+/* One disk by path: a block device (whole disk or loop) or a regular file. A link is followed: the
+ * path in out is the kernel's own name. A partition is refused by name. */
 int disk_describe(const char *path, struct disk *out, struct error *err);
 /* { "path", "model", "serial", "wwn", "size", "rotational", "transport", "logical-sector", … } */
 json_object *disk_json(const struct disk *disk);
+void disk_copy(const struct disk *disk, struct disk *out);
+/* "/dev/sda (500 GiB, ATA QEMU HARDDISK, serial QM00001)": heap, the caller frees. */
+char *disk_label(const struct disk *disk);
+/* Where the kernel puts a partition of a disk: /dev/sda1, /dev/nvme0n1p1: heap, the caller frees.
+ */
+char *disk_partition_path(const char *path, int number);
 void disk_release(struct disk *disk);
 void disks_release(struct disks *disks);
+#define _cleanup_disk_ __attribute__((cleanup(disk_release)))
+#define _cleanup_disks_ __attribute__((cleanup(disks_release)))
 
 /*
  * Chooses the disk that rule names. rule is a path (begins with '/' or '.'), or comma-separated
@@ -55,5 +64,5 @@ void disks_release(struct disks *disks);
  * says why.
  */
 int disk_choose(const struct disks *disks, const char *rule, struct disk *out, struct error *err);
-/* Is string a rule (and not a path)? */
+/* Is string a rule (and not a path)? A file whose name looks like a rule is written ./NAME. */
 bool disk_is_rule(const char *string);

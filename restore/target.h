@@ -18,20 +18,29 @@
 
 struct target {
 	struct disk disk;
-	int fd;      /* O_DIRECT where it is supported; see direct */
-	bool direct; /* transfers must be aligned to alignment */
+	int fd;       /* O_DIRECT where it is supported; see direct */
+	int plain_fd; /* through the page cache: for what is not aligned */
+	bool direct;  /* transfers on fd must be aligned to alignment */
 	uint32_t alignment;
 };
 
-/* Why the disk may not be written, without opening it: 0 it may, -1 with the reason. */
+/* Why the disk may not be written, without opening it: 0 it may, -1 with the reason: who holds the
+ * disk, and the command that makes the holder let go. */
 int target_check(const struct disk *disk, struct error *err);
 /*
- * A regular file that is smaller than minimum_size is extended to it when create_size is not 0…
- * that is: a missing file is created with create_size bytes (0: a missing file is an error).
+ * Checks and opens. A regular file that is missing is created with create_size bytes (0: a missing
+ * file is an error), except below /dev, where a missing name is a missing disk; one that exists
+ * keeps its size. out is ready for target_close() in every case.
  */
 int target_open(const char *path, uint64_t create_size, struct target *out, struct error *err);
 /* Makes certain that what was written is on the medium. */
 int target_flush(struct target *target, struct error *err);
-/* Lets the kernel read the partition table again; nothing to do for files. Waits for udev. */
+/*
+ * Lets the kernel read the partition table again and waits (bounded) until each partition has its
+ * node and udev has settled. Nothing to do for regular files and for loop devices without
+ * partition scanning.
+ */
 int target_reread(struct target *target, struct error *err);
+/* Accepts NULL and zeroed targets. */
 void target_close(struct target *target);
+#define _cleanup_target_ __attribute__((cleanup(target_close)))

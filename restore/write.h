@@ -5,11 +5,13 @@
  *
  *   1. the first MiB and the last MiB of the disk are zeroed, and flushed: from here on the disk
  *      has no partition table;
- *   2. everything but the first MiB is written; zeroes are made certain (BLKZEROOUT, fallocate, or
- *      written; discard is not trusted); flushed;
- *   3. the first MiB is written and flushed.
+ *   2. everything but the first and the last MiB of the image is written; zeroes are made certain
+ *      (BLKZEROOUT, fallocate, or written; discard is not trusted); flushed;
+ *   3. the image's last MiB (the backup GPT) and the first one but for its first 4 KiB are written
+ *      and flushed, then these 4 KiB, flushed.
  *
- * Stopping at any moment before 3 leaves a disk without a partition table.
+ * Stopping at any moment before the end of 3 leaves a disk without a partition table; an error at
+ * any moment repeats step 1. The rest of a disk that is larger than the image is left as it is.
  */
 #pragma once
 
@@ -41,6 +43,10 @@ struct write_stats {
 	bool began; /* the disk was touched: what failed afterwards is exit status 3 */
 };
 
-/* stats is valid after an error too. */
+/*
+ * 0 when all is on the medium. Any error, also a stop, ends the write: the error names the source
+ * or the target with the offset. stats is valid after an error too. Memory: 2 to 4 workers of 1 MiB
+ * each and 2 MiB for the ends.
+ */
 int write_image(struct source *source, struct target *target, const struct write_options *options,
 		struct write_stats *stats, struct error *err);

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* The image file is the disk, byte by byte. Holes of a sparse file are known zeroes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "restore/source.h"
+#include "restore/source_file.h"
+
+static bool raw_probe(const uint8_t *head, size_t length)
+{
+	(void)head;
+	(void)length;
+	return true;
+}
+
+static int raw_open(struct source *source, struct error *err)
+{
+	(void)err;
+	source->size = source->file_size;
+	source->granule = 4096;
+	posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	return 0;
+}
+
+static void raw_close(struct source *source)
+{
+	(void)source;
+}
+
+/* lseek() says "no data from here on" behind the end of a file, too: a file that was cut while it
+ * is being read must end in a read error, not in zeroes. */
+static bool is_whole(const struct source *source)
+{
+	struct stat st;
+
+	return fstat(source->fd, &st) == 0 && (uint64_t)st.st_size >= source->size;
+}
+
+/* Block devices and file systems without holes answer EINVAL: then everything is data, as is
+ * everything when the question fails for another reason (the read will say why). */
+static int raw_extent(struct source *source, uint64_t offset, uint64_t length, struct extent *out,
+		      struct error *err)
+{
+	off_t next = lseek(source->fd, (off_t)offset, SEEK_DATA);
+	int number = next < 0 ? errno : 0;
+
+	(void)err;
+	*out = (struct extent){.offset = offset, .length = length, .kind = EXTENT_DATA};
+	if (number == ENXIO && is_whole(source)) {
+		out->kind = EXTENT_ZERO;
+		return 0;
+	}
+	if (number != 0)
+		return 0;
+	if ((uint64_t)next > offset)
+		out->kind = EXTENT_ZERO;
+	else
+		next = lseek(source->fd, (off_t)offset, SEEK_HOLE);
+	if (next > (off_t)offset && (uint64_t)next - offset < length)
+		out->length = (uint64_t)next - offset;
+	return 0;
+}
+
+static int raw_read(struct source *source, void *data, size_t length, uint64_t offset,
+		    struct error *err)
+{
+	return source_file_read(source, "image", data, length, offset, err);
+}
+
+const struct source_ops source_raw_ops = {
+	.name = "raw",
+	.probe = raw_probe,
+	.open = raw_open,
+	.close = raw_close,
+	.extent = raw_extent,
+	.read = raw_read,
+};

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* Images made by QEMU's tools must read as QEMU reads them. */
+#include "tests/test.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/process.h"
+#include "base/scope.h"
+#include "base/text.h"
+#include "restore/source.h"
+
+#define PIECE (1U << 20)
+
+static void require_tools(void)
+{
+	const char *argv[] = {"qemu-io", "--version", NULL};
+
+	if (process_check(argv, NULL, NULL) < 0)
+		skip(); /* the package qemu-utils is not installed */
+}
+
+static void run(const char *const *argv)
+{
+	_cleanup_error_ struct error err = {0};
+
+	if (process_check(argv, NULL, &err) < 0)
+		fail_msg("%s", error_text(&err));
+}
+
+#define RUN(...) run((const char *[]){__VA_ARGS__, NULL})
+
+static int enter_directory(void **state)
+{
+	char name[] = "test-qcow2-XXXXXX";
+
+	if (!mkdtemp(name) || chdir(name) < 0)
+		return -1;
+	*state = string_copy(name);
+	return 0;
+}
+
+static int leave_directory(void **state)
+{
+	_cleanup_free_ char *name = *state;
+
+	unlink("image");
+	unlink("expected");
+	unlink("content");
+	return chdir("..") < 0 || rmdir(name) < 0 ? -1 : 0;
+}
+
+/* Data that compresses by half or so, with runs of zeroes in between. */
+static void make_content(const char *path, size_t size)
+{
+	_cleanup_free_ uint8_t *data = calloc(1, size);
+	uint64_t x = 88172645463325252ULL;
+
+	assert_non_null(data);
+	for (size_t i = 0; i < size; i += 8) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		if ((i >> 18) % 3 != 2)
+			memcpy(data + i, &x, i % 16 ? 2 : 6);
+	}
+	assert_int_equal(file_replace(path, data, size, 0600, NULL), 0);
+}
+
+static struct source *open_image(void)
+{
+	_cleanup_error_ struct error err = {0};
+	struct source *source = NULL;
+
+	if (source_open("image", NULL, &source, &err) < 0)
+		fail_msg("%s", error_text(&err));
+	assert_string_equal(source->ops->name, "qcow2");
+	return source;
+}
+
+static void assert_zero(const uint8_t *data, uint64_t length)
+{
+	assert_true(data[0] == 0 && memcmp(data, data + 1, length - 1) == 0);
+}
+
+/* The extents cover the disk, and those said to be zero are. */
+static void compare_extents(struct source *source, const uint8_t *expected)
+{
+	struct extent extent;
+
+	for (uint64_t at = 0; at < source->size; at += extent.length) {
+		assert_int_equal(source_extent(source, at, source->size, &extent, NULL), 0);
+		if (extent.kind == EXTENT_ZERO)
+			assert_zero(expected + at, extent.length);
+	}
+}
+
+/* Pieces of every kind: large ones in order, and small ones at odd places. */
+static void compare_reads(struct source *source, const uint8_t *expected)
+{
+	static uint8_t data[PIECE];
+	_cleanup_error_ struct error err = {0};
+	size_t length;
+
+	for (uint64_t at = 0; at < source->size; at += length) {
+		length = source->size - at < PIECE ? (size_t)(source->size - at) : PIECE;
+		if (source_read(source, data, length, at, &err) < 0)
+			fail_msg("%s", error_text(&err));
+		assert_memory_equal(data, expected + at, length);
+	}
+	for (uint64_t at = 1; at + 5000 < source->size; at += 77777) {
+		assert_int_equal(source_read(source, data, 5000, at, NULL), 0);
+		assert_memory_equal(data, expected + at, 5000);
+	}
+}
+
+static void compare_with_qemu(void)
+{
+	_cleanup_source_ struct source *source = open_image();
+	_cleanup_text_ struct text expected = {0};
+	_cleanup_error_ struct error err = {0};
+
+	RUN("qemu-img", "convert", "-t", "unsafe", "-O", "raw", "image", "expected");
+	assert_int_equal(file_read("expected", 1U << 30, &expected, NULL), 0);
+	assert_int_equal(source->size, expected.length);
+	if (source_check(source, &err) < 0)
+		fail_msg("%s", error_text(&err));
+	compare_extents(source, (const uint8_t *)expected.data);
+	compare_reads(source, (const uint8_t *)expected.data);
+}
+
+/* The whole matrix of what a qcow2 image can be made with. */
+static const char *const cluster_sizes[] = {"512",    "1024",    "4096",   "65536",
+					    "262144", "1048576", "2097152"};
+static const char *const kinds[] = {"compat=0.10", "compat=1.1",
+				    "compat=1.1,compression_type=zstd"};
+
+typedef void (*make_fn)(const char *options);
+
+static void over_the_matrix(make_fn make)
+{
+	require_tools();
+	for (size_t i = 0; i < array_length(cluster_sizes); i++) {
+		for (size_t k = 0; k < array_length(kinds); k++) {
+			_cleanup_free_ char *options =
+				string_format("%s,cluster_size=%s", kinds[k], cluster_sizes[i]);
+
+			make(options);
+			compare_with_qemu();
+		}
+	}
+}
+
+static void make_plain(const char *options)
+{
+	make_content("content", 5 * PIECE + 1536);
+	RUN("qemu-img", "convert", "-t", "unsafe", "-O", "qcow2", "-o", options, "content",
+	    "image");
+}
+
+static void make_compressed(const char *options)
+{
+	make_content("content", 5 * PIECE + 1536);
+	RUN("qemu-img", "convert", "-t", "unsafe", "-c", "-O", "qcow2", "-o", options, "content",
+	    "image");
+}
+
+/* Written here and there, in a disorder that fragments the file, with all kinds of clusters. */
+static void make_mixed(const char *options)
+{
+	RUN("qemu-img", "create", "-q", "-f", "qcow2", "-o", options, "image", "40M");
+	RUN("qemu-io", "-t", "unsafe", "-f", "qcow2", "-c", "write -P 1 20M 3M", "-c",
+	    "write -P 2 1000k 70k", "-c", "write -P 3 0 512", "-c", "write -c -P 4 32M 2M", "-c",
+	    "write -P 5 21M 8k", "-c", "write -P 6 1M 4M", "-c", "write -c -P 7 36M 4M", "-c",
+	    "write -P 8 39M 1M", "image");
+}
+
+/* Zero clusters with and without a place in the file, which version 2 does not have. */
+static void make_zeroed(const char *options)
+{
+	make_mixed(options);
+	RUN("qemu-io", "-t", "unsafe", "-f", "qcow2", "-c", "write -z 2M 2M", "-c",
+	    "write -z -u 20M 2M", "-c", "write -z 10M 4M", "-c", "discard 32M 2M", "-c",
+	    "write -P 9 3M 4k", "image");
+}
+
+static void plain_images_read_as_qemu_reads_them(void **state)
+{
+	(void)state;
+	over_the_matrix(make_plain);
+}
+
+static void compressed_images_read_as_qemu_reads_them(void **state)
+{
+	(void)state;
+	over_the_matrix(make_compressed);
+}
+
+static void mixed_images_read_as_qemu_reads_them(void **state)
+{
+	(void)state;
+	over_the_matrix(make_mixed);
+}
+
+static void zero_clusters_read_as_qemu_reads_them(void **state)
+{
+	(void)state;
+	over_the_matrix(make_zeroed);
+}
+
+static void preallocated_images_read_as_qemu_reads_them(void **state)
+{
+	static const char *const ways[] = {"metadata", "falloc", "full"};
+
+	(void)state;
+	require_tools();
+	for (size_t i = 0; i < array_length(ways); i++) {
+		_cleanup_free_ char *options = string_format("preallocation=%s", ways[i]);
+
+		RUN("qemu-img", "create", "-q", "-f", "qcow2", "-o", options, "image", "5000k");
+		RUN("qemu-io", "-t", "unsafe", "-f", "qcow2", "-c", "write -P 7 1M 100k", "image");
+		compare_with_qemu();
+	}
+}
+
+static void internal_snapshots_are_passed_over(void **state)
+{
+	(void)state;
+	require_tools();
+	make_mixed("compat=1.1");
+	RUN("qemu-img", "snapshot", "-c", "before", "image");
+	RUN("qemu-io", "-t", "unsafe", "-f", "qcow2", "-c", "write -P 99 20M 1M", "image");
+	compare_with_qemu();
+}
+
+static void set_byte(off_t offset, uint8_t value)
+{
+	_cleanup_close_ int fd = open("image", O_RDWR | O_CLOEXEC);
+
+	assert_int_equal(write_exactly(fd, "image", &value, 1, (uint64_t)offset, NULL), 0);
+}
+
+static void an_image_that_was_not_closed_is_read_and_described_as_dirty(void **state)
+{
+	_cleanup_source_ struct source *source = NULL;
+	json_object *out, *dirty = NULL;
+
+	(void)state;
+	require_tools();
+	RUN("qemu-img", "create", "-q", "-f", "qcow2", "-o", "lazy_refcounts=on", "image", "4M");
+	RUN("qemu-io", "-t", "unsafe", "-f", "qcow2", "-c", "write -P 5 1M 1M", "image");
+	set_byte(79, 1);
+	compare_with_qemu();
+	source = open_image();
+	out = source_describe(source);
+	assert_true(json_object_object_get_ex(out, "dirty", &dirty));
+	assert_true(json_object_get_boolean(dirty));
+	json_object_put(out);
+}
+
+static void a_large_empty_image_is_one_look(void **state)
+{
+	_cleanup_source_ struct source *source = NULL;
+	struct extent extent;
+
+	(void)state;
+	require_tools();
+	RUN("qemu-img", "create", "-q", "-f", "qcow2", "image", "64T");
+	source = open_image();
+	assert_int_equal(source_extent(source, 12345, UINT64_MAX, &extent, NULL), 0);
+	assert_int_equal(extent.kind, EXTENT_ZERO);
+	assert_int_equal(extent.length, (64ULL << 40) - 12345);
+	assert_int_equal(source_check(source, NULL), 0);
+}
+
+static void neighbours_of_one_kind_are_one_extent(void **state)
+{
+	_cleanup_source_ struct source *source = NULL;
+	struct extent extent;
+
+	(void)state;
+	require_tools();
+	RUN("qemu-img", "create", "-q", "-f", "qcow2", "image", "64M");
+	RUN("qemu-io", "-t", "unsafe", "-f", "qcow2", "-c", "write -P 1 4M 1M", "-c",
+	    "write -P 1 3M 1M", "-c", "write -c -P 3 5M 1M", "-c", "write -z 6M 1M", "image");
+	source = open_image();
+	assert_int_equal(source_extent(source, 0, UINT64_MAX, &extent, NULL), 0);
+	assert_true(extent.kind == EXTENT_ZERO && extent.length == 3 * PIECE);
+	assert_int_equal(source_extent(source, 3 * PIECE, UINT64_MAX, &extent, NULL), 0);
+	assert_true(extent.kind == EXTENT_DATA && extent.length == 3 * PIECE);
+	assert_int_equal(source_extent(source, 6 * PIECE, UINT64_MAX, &extent, NULL), 0);
+	assert_true(extent.kind == EXTENT_ZERO && extent.length == 58 * PIECE);
+}
+
+struct reader {
+	struct source *source;
+	const struct text *expected;
+	unsigned int seed;
+	bool is_right;
+};
+
+/* No assertions: cmocka's work in the main thread only. */
+static void *read_at_random(void *argument)
+{
+	struct reader *reader = argument;
+	_cleanup_free_ uint8_t *data = malloc(PIECE);
+
+	reader->is_right = true;
+	for (int i = 0; i < 300; i++) {
+		size_t length = (size_t)rand_r(&reader->seed) % PIECE + 1;
+		uint64_t at = (uint64_t)rand_r(&reader->seed) % (reader->source->size - length);
+
+		if (source_read(reader->source, data, length, at, NULL) < 0 ||
+		    memcmp(data, reader->expected->data + at, length) != 0)
+			reader->is_right = false;
+	}
+	return NULL;
+}
+
+static void several_threads_may_read(void **state)
+{
+	_cleanup_source_ struct source *source = NULL;
+	_cleanup_text_ struct text expected = {0};
+	struct reader readers[4];
+	pthread_t threads[array_length(readers)];
+
+	(void)state;
+	require_tools();
+	make_mixed("compat=1.1,cluster_size=4096,compression_type=zstd");
+	RUN("qemu-img", "convert", "-t", "unsafe", "-O", "raw", "image", "expected");
+	assert_int_equal(file_read("expected", 1U << 30, &expected, NULL), 0);
+	source = open_image();
+	for (unsigned int i = 0; i < array_length(readers); i++) {
+		readers[i] = (struct reader){source, &expected, i + 1, false};
+		assert_int_equal(pthread_create(&threads[i], NULL, read_at_random, &readers[i]), 0);
+	}
+	for (unsigned int i = 0; i < array_length(readers); i++) {
+		pthread_join(threads[i], NULL);
+		assert_true(readers[i].is_right);
+	}
+}
+
+/* Wherever the file is cut, it is said before anything is written, or else nothing is missing. */
+static void a_truncated_image_is_found_before_it_is_written(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	require_tools();
+	make_content("content", 3 * PIECE);
+	RUN("qemu-img", "convert", "-t", "unsafe", "-O", "qcow2", "content", "image");
+	assert_int_equal(stat("image", &st), 0);
+	for (off_t size = st.st_size - 512; size > 0; size -= 37 * 512) {
+		_cleanup_source_ struct source *source = NULL;
+		_cleanup_error_ struct error err = {0};
+
+		assert_int_equal(truncate("image", size), 0);
+		if (source_open("image", NULL, &source, &err) == 0)
+			assert_int_equal(source_check(source, &err), -1);
+		assert_non_null(strstr(error_text(&err), "image is truncated: "));
+	}
+}
+
+static void assert_refused(const char *message)
+{
+	_cleanup_source_ struct source *source = NULL;
+	_cleanup_error_ struct error err = {0};
+
+	assert_int_equal(source_open("image", NULL, &source, &err), -1);
+	assert_string_equal(error_text(&err), message);
+}
+
+static void a_backing_file_is_refused_and_not_opened(void **state)
+{
+	(void)state;
+	require_tools();
+	RUN("qemu-img", "create", "-q", "-f", "raw", "content", "1M");
+	RUN("qemu-img", "create", "-q", "-f", "qcow2", "-b", "content", "-F", "raw", "image");
+	assert_refused("open image image: the image holds only the differences to its backing file "
+		       "content, which is not opened: make a complete image first with "
+		       "`qemu-img convert -O qcow2 image OUT.qcow2`");
+}
+
+static void an_encrypted_image_is_refused(void **state)
+{
+	(void)state;
+	require_tools();
+	RUN("qemu-img", "create", "-q", "-f", "qcow2", "--object", "secret,id=s,data=geheim", "-o",
+	    "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", "image", "1M");
+	assert_refused("open image image: the image is encrypted (LUKS), which is not supported: "
+		       "make a plain image first with `qemu-img convert`");
+}
+
+static void an_external_data_file_is_refused(void **state)
+{
+	(void)state;
+	require_tools();
+	RUN("qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file=content", "image", "1M");
+	assert_refused("open image image: the image keeps its data in another file (external data "
+		       "file), which is not opened: make a complete image first with `qemu-img "
+		       "convert`");
+}
+
+static void extended_l2_entries_are_refused(void **state)
+{
+	(void)state;
+	require_tools();
+	RUN("qemu-img", "create", "-q", "-f", "qcow2", "-o", "extended_l2=on", "image", "1M");
+	assert_refused("open image image: the image has extended L2 entries (subclusters), which "
+		       "are not supported yet: convert it first with `qemu-img convert -O qcow2`");
+}
+
+static void an_image_marked_corrupt_is_refused(void **state)
+{
+	(void)state;
+	require_tools();
+	RUN("qemu-img", "create", "-q", "-f", "qcow2", "image", "1M");
+	set_byte(79, 2);
+	assert_refused("open image image: the image is marked as corrupt: repair a copy of it "
+		       "first with `qemu-img check -r all`");
+}
+
+#define test(function) cmocka_unit_test_setup_teardown(function, enter_directory, leave_directory)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(plain_images_read_as_qemu_reads_them),
+		test(compressed_images_read_as_qemu_reads_them),
+		test(mixed_images_read_as_qemu_reads_them),
+		test(zero_clusters_read_as_qemu_reads_them),
+		test(preallocated_images_read_as_qemu_reads_them),
+		test(internal_snapshots_are_passed_over),
+		test(an_image_that_was_not_closed_is_read_and_described_as_dirty),
+		test(a_large_empty_image_is_one_look),
+		test(neighbours_of_one_kind_are_one_extent),
+		test(several_threads_may_read),
+		test(a_truncated_image_is_found_before_it_is_written),
+		test(a_backing_file_is_refused_and_not_opened),
+		test(an_encrypted_image_is_refused),
+		test(an_external_data_file_is_refused),
+		test(extended_l2_entries_are_refused),
+		test(an_image_marked_corrupt_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
