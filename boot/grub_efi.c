@@ -110,6 +110,8 @@ static int plan_search(struct adaptation *adaptation, const struct esp *esp,
 	if (!wrong)
 		return 0;
 	at = strstr(text_string(&text), wrong);
+	if (!at) /* quotes in the middle of it */
+		return error_set(err, "%s in the guest cannot be corrected", path);
 	text_add_bytes(&new, text.data, (size_t)(at - text.data));
 	text_addf(&new, "%s%s", right, at + strlen(wrong));
 	return changes_write(changes, adaptation->guest, step, path, text_string(&new),
