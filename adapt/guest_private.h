@@ -30,3 +30,6 @@ void guest_place_release(struct guest_place *place);
 int guest_inspect(struct guest *guest, struct error *err);
 /* Does the tree look like the root of a Linux system? */
 bool guest_is_linux(const struct guest *guest);
+
+/* /dev/sda2, /dev/nvme0n1p2; the disk itself for number 0. Heap, the caller frees. */
+char *guest_partition_path(const char *disk, int number);
