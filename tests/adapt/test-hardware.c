@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/adapt/tree.h"
+#include "tests/adapt/scratch.h"
 #include "tests/test.h"
 
 #include "adapt/hardware.h"
