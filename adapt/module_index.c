@@ -110,10 +110,13 @@ __attribute__((noreturn)) static void run_child(int directory, int out,
 						const struct strings *questions)
 {
 	_cleanup_error_ struct error err = {0};
+	int null = open("/dev/null", O_WRONLY);
 	json_object *document = NULL;
 	const char *text;
 	size_t length = 0;
 
+	/* What a crash says is for nobody: its signal is reported. */
+	dup2(null, STDERR_FILENO);
 	limit_child();
 	if (module_index_answer(directory, questions, &document, &err) < 0) {
 		document = json_object_new_object();
