@@ -17,10 +17,10 @@
 #include "base/scope.h"
 
 enum {
-	ANSWER_LIMIT = 32 << 20,     /* bytes of JSON */
-	INDEX_LIMIT = 64 << 20,      /* one index file; a distribution's largest has 2 MiB */
-	CHILD_MEMORY = 256 << 20,    /* of its own, beyond the mapped files */
-	CHILD_TIMEOUT_SECONDS = 120, /* a whole machine is asked about in well under one */
+	ANSWER_LIMIT = 32 << 20,    /* bytes of JSON */
+	INDEX_LIMIT = 64 << 20,     /* one index file; a distribution's largest has 2 MiB */
+	CHILD_MEMORY = 256 << 20,   /* of its own, beyond the mapped files */
+	CHILD_TIMEOUT_SECONDS = 60, /* a whole machine is asked about in well under one */
 };
 
 /* What libkmod opens in the directory (libkmod 30), and whether a kernel may lack it. */

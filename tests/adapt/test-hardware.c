@@ -69,6 +69,7 @@ static char *make_machine(void)
 	add_usb_stick(root);
 	add_nic(root);
 	tree_text(root, "sys/bus/cpu/devices/cpu0/modalias", "cpu:type:x86\n");
+	tree_text(root, "sys/bus/acpi/devices/PNP0A08:00/modalias", "acpi:PNP0A08:\n");
 	tree_text(root, "sys/class/dmi/id/sys_vendor", "Acme\n");
 	tree_text(root, "sys/class/dmi/id/product_name", "Box 3\n");
 	tree_text(root, "sys/class/dmi/id/product_serial", "\n");
