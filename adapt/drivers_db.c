@@ -58,8 +58,8 @@ static enum need need_of(const char *word)
 
 static bool is_transport(const char *word)
 {
-	static const char *const transports[] = {"ata", "scsi", "raid", "nvme",   "ufs",
-						 "mmc", "usb",  "-",    "virtio", NULL};
+	static const char *const transports[] = {"ata", "scsi", "nvme",   "ufs", "mmc",
+						 "usb", "-",    "virtio", NULL};
 
 	return is_one_of(word, transports);
 }
