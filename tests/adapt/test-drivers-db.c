@@ -5,7 +5,6 @@
 #include "adapt/drivers_db.h"
 #include "base/error.h"
 #include "base/process.h"
-#include "tests/adapt/fakes.h"
 
 #define TABLES V2P_SOURCE_DIR "/drivers-db"
 

@@ -4,7 +4,6 @@
 
 #include "adapt/hardware.h"
 #include "base/error.h"
-#include "tests/adapt/fakes.h"
 
 #define DUMP(name) V2P_SOURCE_DIR "/tests/data/pci-" name ".lspci"
 #define AHCI "sys/devices/pci0000:00/0000:00:1f.2"
