@@ -78,13 +78,12 @@ static enum name_kind classify(const char *name, int *number, char **disk)
 	return KIND_LASTS;
 }
 
-void device_names_init(struct device_names *names, const struct guest *guest, const char *root)
+void device_names_learn(struct device_names *names, const char *root)
 {
 	_cleanup_free_ char *disk = NULL;
 	int number;
 
-	*names = (struct device_names){.guest = guest};
-	if (root && classify(root, &number, &disk) != KIND_LASTS)
+	if (root && !names->disk && classify(root, &number, &disk) != KIND_LASTS)
 		names->disk = steal(&disk);
 }
 

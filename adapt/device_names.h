@@ -25,9 +25,10 @@ enum device_fate {
 
 /*
  * root: what fstab or the kernel command line calls the root file system, or NULL. It tells which
- * of a VM's disks this one is: /dev/sda1 is on another disk when root is /dev/sdb2.
+ * of a VM's disks this one is: /dev/sda1 is on another disk when root is /dev/sdb2. The first name
+ * that hangs on hardware counts. Begin with { .guest = guest }.
  */
-void device_names_init(struct device_names *names, const struct guest *guest, const char *root);
+void device_names_learn(struct device_names *names, const char *root);
 void device_names_release(struct device_names *names);
 #define _cleanup_device_names_ __attribute__((cleanup(device_names_release)))
 

@@ -2,6 +2,7 @@
 #include "adapt/drivers_db.h"
 
 #include <fnmatch.h>
+#include <limits.h>
 #include <string.h>
 
 #include "adapt/drivers_table.h"
@@ -57,8 +58,8 @@ static enum need need_of(const char *word)
 
 static bool is_transport(const char *word)
 {
-	static const char *const transports[] = {"ata", "scsi", "raid", "nvme",   "ufs",
-						 "mmc", "usb",  "-",    "virtio", NULL};
+	static const char *const transports[] = {"ata", "scsi", "nvme",   "ufs", "mmc",
+						 "usb", "-",    "virtio", NULL};
 
 	return is_one_of(word, transports);
 }
@@ -294,13 +295,32 @@ const struct guest_tool *drivers_db_guest_tools(const struct drivers_db *db, siz
 	return db->guest_tool;
 }
 
-int drivers_db_load(const char *directory, struct drivers_db **out, struct error *err)
+/* Beside the program, so that an install tree works wherever it lies; heap. */
+static char *installed_directory(void)
 {
 	const char *override = getenv("V2P_DRIVERS_DB");
+	char program[PATH_MAX] = "";
+	char *slash;
+
+	if (override && *override)
+		return string_copy(override);
+	if (readlink("/proc/self/exe", program, sizeof(program) - 1) > 0) {
+		_cleanup_free_ char *beside = NULL;
+
+		slash = strrchr(program, '/');
+		beside = string_format("%.*s/../share/v2p/drivers-db", (int)(slash - program),
+				       program);
+		if (access(beside, R_OK) == 0)
+			return steal(&beside);
+	}
+	return string_copy(V2P_DATA_DIR "/drivers-db");
+}
+
+int drivers_db_load(const char *from, struct drivers_db **out, struct error *err)
+{
+	_cleanup_free_ char *directory = from ? string_copy(from) : installed_directory();
 	struct drivers_db *db = new_array(1, sizeof(*db));
 
-	if (!directory)
-		directory = override && *override ? override : V2P_DATA_DIR "/drivers-db";
 	for (size_t i = 0; i < TABLES; i++) {
 		if (table_load(directory, &formats[i], &db->table[i], err) < 0) {
 			drivers_db_free(db);

@@ -158,19 +158,21 @@ static int plan_words_file(struct fstab_work *work, const char *path, struct err
 			     err);
 }
 
-static int list_words_files(const struct adaptation *adaptation, struct strings *files,
-			    struct error *err)
+static int list_words_files(const struct adaptation *adaptation, const char *below,
+			    struct strings *files, struct error *err)
 {
-	strings_add(files, "/etc/default/grub");
-	strings_add(files, "/etc/kernel/cmdline");
-	return guest_glob(adaptation->guest, "/etc/default/grub.d", "*.cfg", files, err);
+	_cleanup_free_ char *directory = string_format("%s/etc/default/grub.d", below);
+
+	strings_addf(files, "%s/etc/default/grub", below);
+	strings_addf(files, "%s/etc/kernel/cmdline", below);
+	return guest_glob(adaptation->guest, directory, "*.cfg", files, err);
 }
 
 int fstab_plan_command_line(struct fstab_work *work, struct error *err)
 {
 	_cleanup_strings_ struct strings files = {0};
 
-	if (list_words_files(work->adaptation, &files, err))
+	if (list_words_files(work->adaptation, "", &files, err))
 		return -1;
 	for (size_t i = 0; i < files.count; i++) {
 		if (plan_words_file(work, files.item[i], err))
@@ -179,27 +181,26 @@ int fstab_plan_command_line(struct fstab_work *work, struct error *err)
 	return 0;
 }
 
-static char *note_root(void *data, const char *key, const char *value)
+static char *learn_root(void *data, const char *key, const char *value)
 {
-	char **root = data;
+	struct fstab_work *work = data;
 
-	if (strcmp(key, "root") == 0 && !*root)
-		*root = string_copy(value);
+	if (strcmp(key, "root") == 0)
+		device_names_learn(&work->names, value);
 	return NULL;
 }
 
-char *fstab_root_of_command_line(const struct adaptation *adaptation, const struct changes *changes)
+void fstab_learn_from_command_line(struct fstab_work *work, const char *below)
 {
 	_cleanup_strings_ struct strings files = {0};
-	char *root = NULL;
 
-	if (list_words_files(adaptation, &files, NULL))
-		return NULL;
-	for (size_t i = 0; i < files.count && !root; i++) {
+	if (list_words_files(work->adaptation, below, &files, NULL))
+		return;
+	for (size_t i = 0; i < files.count; i++) {
 		_cleanup_text_ struct text content = {0}, ignored = {0};
 
-		if (changes_read(changes, adaptation->guest, files.item[i], &content, NULL) > 0)
-			kernel_words_edit(text_string(&content), note_root, &root, &ignored);
+		if (changes_read(work->changes, work->adaptation->guest, files.item[i], &content,
+				 NULL) > 0)
+			kernel_words_edit(text_string(&content), learn_root, work, &ignored);
 	}
-	return root;
 }

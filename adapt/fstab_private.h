@@ -11,10 +11,9 @@ struct fstab_work {
 	struct device_names names;
 };
 
-/* What the kernel command line in /etc/default/grub or /etc/kernel/cmdline calls the root file
- * system: heap, or NULL. */
-char *fstab_root_of_command_line(const struct adaptation *adaptation,
-				 const struct changes *changes);
+/* Learns what the VM called its disk from root= in the kernel parameters, below a directory of the
+ * guest: "", or where originals are kept. */
+void fstab_learn_from_command_line(struct fstab_work *work, const char *below);
 int fstab_plan_crypttab(struct fstab_work *work, struct error *err);
 /* /etc/initramfs-tools/…: RESUME= */
 int fstab_plan_resume(struct fstab_work *work, struct error *err);

@@ -192,7 +192,7 @@ static int detach(struct guest *guest, struct error *err)
 static int open_disk(struct guest *guest, enum guest_mode mode, struct error *err)
 {
 	_cleanup_volumes_ struct volumes volumes = {0};
-	struct root root;
+	struct root root = {0};
 
 	if (isolate(err) < 0 || layout_read(guest->disk, &guest->layout, err) < 0 ||
 	    make_mount_point(guest, err) < 0 ||

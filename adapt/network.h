@@ -71,6 +71,8 @@ const struct nic *network_target(const struct network *network, const char *mac)
 bool network_is_idle(const struct network *network, const struct nic *target);
 /* Lower case, with colons; NULL unless it is a MAC address. Heap, the caller frees. */
 char *network_mac(const char *string);
+/* In a .link or .network file: sets MACAddress= and Path=* of [Match]. */
+void network_match_mac(struct augeas_text *tree, const char *mac);
 /* Is it a name that the kernel takes, and that of a wired NIC by all that a name tells (not lo,
  * wl…, br…, a VLAN …)? */
 bool network_is_wired_name(const char *name);

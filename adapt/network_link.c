@@ -59,6 +59,23 @@ static int link_collect(struct network *network, struct error *err)
 	return 0;
 }
 
+/* A new key is put behind one that is there: at the end it would come behind the empty line. */
+static void set_key(struct augeas_text *tree, const char *key, const char *value,
+		    const char *neighbour)
+{
+	if (string_equal(augeas_text_get(tree, "Match/%s/value", key), value))
+		return;
+	if (!augeas_text_has(tree, "Match/%s", key) && augeas_text_has(tree, "Match/%s", neighbour))
+		augeas_text_insert(tree, key, "Match/%s", neighbour);
+	augeas_text_set(tree, value, "Match/%s/value", key);
+}
+
+void network_match_mac(struct augeas_text *tree, const char *mac)
+{
+	set_key(tree, "MACAddress", mac, "*[1]");
+	set_key(tree, "Path", "*", "MACAddress");
+}
+
 static int move_link(struct network *network, const struct guest_nic *nic, struct error *err)
 {
 	_cleanup_augeas_text_ struct augeas_text tree = {0};
@@ -67,9 +84,8 @@ static int move_link(struct network *network, const struct guest_nic *nic, struc
 	if (!config_parse(network->adaptation, network->changes, nic->link, "Systemd.lns",
 			  consequence, &tree))
 		return 0;
-	augeas_text_remove(&tree, "Match/*[label() != '#comment']");
-	augeas_text_set(&tree, nic->target->mac, "Match/MACAddress/value");
-	augeas_text_set(&tree, "*", "Match/Path/value");
+	network_match_mac(&tree, nic->target->mac);
+	augeas_text_remove(&tree, "Match/*[label() !~ regexp('#comment|MACAddress|Path')]");
 	why = string_format("%s is the name of the NIC that takes the place of the VM's",
 			    nic->name);
 	return config_save(network->adaptation, network->changes, network_step_name, nic->link,

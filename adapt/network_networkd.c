@@ -134,27 +134,15 @@ static int networkd_collect(struct network *network, struct error *err)
 	return 0;
 }
 
-/* Keys that describe the VM's NIC, and not this machine's. */
-static void remove_stale_keys(struct augeas_text *tree)
-{
-	static const char *const keys[] = {"Name",     "OriginalName", "Driver",
-					   "Property", "Path",         "PermanentMACAddress"};
-
-	for (size_t i = 0; i < array_length(keys); i++) {
-		const char *value = augeas_text_get(tree, "Match/%s/value", keys[i]);
-
-		if (!string_equal(value, "*"))
-			augeas_text_remove(tree, "Match/%s", keys[i]);
-	}
-}
-
 static void match_by_mac(struct augeas_text *tree, const char *mac)
 {
-	if (!string_equal(augeas_text_get(tree, "Match/MACAddress/value"), mac))
-		augeas_text_set(tree, mac, "Match/MACAddress/value");
-	remove_stale_keys(tree);
-	if (!augeas_text_has(tree, "Match/Path"))
-		augeas_text_set(tree, "*", "Match/Path/value");
+	/* They describe the VM's NIC, and not this machine's. */
+	static const char *const stale[] = {"Name", "OriginalName", "Driver", "Property",
+					    "PermanentMACAddress"};
+
+	network_match_mac(tree, mac);
+	for (size_t i = 0; i < array_length(stale); i++)
+		augeas_text_remove(tree, "Match/%s", stale[i]);
 }
 
 static void do_not_wait(struct augeas_text *tree)

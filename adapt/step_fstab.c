@@ -134,14 +134,22 @@ static int plan_fstab(struct fstab_work *work, struct augeas_text *tree, struct 
 			   err);
 }
 
-/* What fstab, or else the kernel command line, calls the root file system: heap, or NULL. */
-static char *find_root_name(const struct fstab_work *work, const struct augeas_text *fstab)
+static void learn_from_fstab(struct fstab_work *work, const struct augeas_text *fstab)
 {
-	const char *root = fstab ? augeas_text_get(fstab, "*[file = '/'][1]/spec") : NULL;
+	device_names_learn(&work->names, augeas_text_get(fstab, "*[file = '/'][1]/spec"));
+}
 
-	if (root && has_prefix(root, "/dev/"))
-		return string_copy(root);
-	return fstab_root_of_command_line(work->adaptation, work->changes);
+/* After a first run only the originals still say what the VM called its disk. */
+static void learn_from_originals(struct fstab_work *work)
+{
+	_cleanup_augeas_text_ struct augeas_text tree = {0};
+	_cleanup_text_ struct text content = {0};
+
+	if (changes_read(work->changes, work->adaptation->guest, "/var/lib/v2p/original/etc/fstab",
+			 &content, NULL) > 0 &&
+	    !augeas_text_parse(&tree, "Fstab.lns", &content, NULL))
+		learn_from_fstab(work, &tree);
+	fstab_learn_from_command_line(work, "/var/lib/v2p/original");
 }
 
 static int plan_boot_files(struct fstab_work *work, struct error *err)
@@ -153,15 +161,18 @@ static int plan_boot_files(struct fstab_work *work, struct error *err)
 
 static int fstab_plan(struct adaptation *adaptation, struct changes *changes, struct error *err)
 {
-	struct fstab_work work = {.adaptation = adaptation, .changes = changes};
+	struct fstab_work work = {
+		.adaptation = adaptation, .changes = changes, .names = {adaptation->guest, NULL}};
 	_cleanup_augeas_text_ struct augeas_text fstab = {0};
-	_cleanup_free_ char *root = NULL;
 	int has_fstab = config_parse(adaptation, changes, fstab_path, "Fstab.lns",
 				     fstab_consequence, &fstab);
 	int r;
 
-	root = find_root_name(&work, has_fstab ? &fstab : NULL);
-	device_names_init(&work.names, adaptation->guest, root);
+	if (has_fstab)
+		learn_from_fstab(&work, &fstab);
+	fstab_learn_from_command_line(&work, "");
+	if (!work.names.disk)
+		learn_from_originals(&work);
 	r = has_fstab ? plan_fstab(&work, &fstab, err) : 0;
 	if (!r)
 		r = plan_boot_files(&work, err);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/adapt/tree.h"
+#include "tests/adapt/scratch.h"
 #include "tests/test.h"
 
 #include "adapt/drivers_db.h"
 #include "base/error.h"
 #include "base/process.h"
-#include "tests/adapt/fakes.h"
 
 #define TABLES V2P_SOURCE_DIR "/drivers-db"
 

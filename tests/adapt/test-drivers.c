@@ -6,7 +6,6 @@
 
 #include "adapt/drivers.h"
 #include "base/error.h"
-#include "tests/adapt/fakes.h"
 
 #define DUMP(name) V2P_SOURCE_DIR "/tests/data/pci-" name ".lspci"
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/adapt/tree.h"
+#include "tests/adapt/scratch.h"
 #include "tests/test.h"
 
 #include "adapt/hardware.h"
 #include "base/error.h"
-#include "tests/adapt/fakes.h"
 
 #define DUMP(name) V2P_SOURCE_DIR "/tests/data/pci-" name ".lspci"
 #define AHCI "sys/devices/pci0000:00/0000:00:1f.2"
@@ -19,13 +18,19 @@ static void add_pci(const char *root, const char *path, const char *vendor, cons
 	_cleanup_free_ char *link = string_format("sys/bus/pci/devices/%s", strrchr(path, '/') + 1);
 	_cleanup_free_ char *target = string_format("%s/%s", root, path);
 	_cleanup_free_ char *driver = string_format("%s/driver", path);
+	_cleanup_text_ struct text bound = {0};
 
 	for (size_t i = 0; i < array_length(names); i++) {
 		_cleanup_free_ char *file = string_format("%s/%s", path, names[i]);
 
 		tree_text(root, file, values[i]);
 	}
-	tree_link(root, driver, "../../../bus/pci/drivers/some_driver");
+	tree_text(root, "sys/bus/pci/drivers/some_driver/bind", "");
+	/* Relative, as in sysfs: libpci takes no other. */
+	for (const char *c = strchr(path, '/'); c; c = strchr(c + 1, '/'))
+		text_add(&bound, "../");
+	text_add(&bound, "bus/pci/drivers/some_driver");
+	tree_link(root, driver, text_string(&bound));
 	tree_link(root, link, target);
 }
 
@@ -63,6 +68,7 @@ static char *make_machine(void)
 	add_usb_stick(root);
 	add_nic(root);
 	tree_text(root, "sys/bus/cpu/devices/cpu0/modalias", "cpu:type:x86\n");
+	tree_text(root, "sys/bus/acpi/devices/PNP0A08:00/modalias", "acpi:PNP0A08:\n");
 	tree_text(root, "sys/class/dmi/id/sys_vendor", "Acme\n");
 	tree_text(root, "sys/class/dmi/id/product_name", "Box 3\n");
 	tree_text(root, "sys/class/dmi/id/product_serial", "\n");

@@ -126,8 +126,6 @@ def _make_tree(image, work):
         "dpkg-db-backup.timer e2scrub_all.timer",
         "--customize-hook=chown -R root:root \"$1\"/etc \"$1\"/finish",
     ]
-    if image.name == "b":
-        hooks.append("--customize-hook=chroot \"$1\" update-initramfs -u -k all")
     mirror = qemu_supply.debian_mirror()
     _call("nice", "mmdebstrap", "--mode=root", "--variant=minbase", "--skip=essential/unlink",
           "--components=main", f"--include={','.join(COMMON + list(image.packages))}",
