@@ -5,7 +5,6 @@
 #include <signal.h>
 
 #include "adapt/guest.h"
-#include "base/process.h"
 
 struct fixture {
 	struct guest guest;
@@ -15,30 +14,6 @@ struct fixture {
 
 static const char *const programs[] = {"/bin/sh",    "/bin/cat",  "/bin/ls",    "/bin/mount",
 				       "/bin/mknod", "/bin/grep", "/bin/sleep", "/usr/bin/id"};
-
-static void copy_file(const char *path)
-{
-	_cleanup_text_ struct text content = {0};
-
-	assert_int_equal(file_read(path, 64 << 20, &content, NULL), 0);
-	tree_file_bytes(path, text_string(&content), content.length, 0755);
-}
-
-/* The program and the libraries that ldd lists, at the same places. */
-static void copy_program(const char *path)
-{
-	const char *argv[] = {"ldd", path, NULL};
-	_cleanup_text_ struct text listing = {0};
-	_cleanup_strings_ struct strings words = {0};
-
-	copy_file(path);
-	if (process_check(argv, &listing, NULL) < 0)
-		return;
-	strings_split(&words, text_string(&listing), " \t\n");
-	for (size_t i = 0; i < words.count; i++)
-		if (*words.item[i] == '/')
-			copy_file(words.item[i]);
-}
 
 static int run_setup(void **state)
 {
@@ -53,7 +28,7 @@ static int run_setup(void **state)
 	for (size_t i = 0; i < array_length(directories); i++)
 		tree_directory(directories[i]);
 	for (size_t i = 0; i < array_length(programs); i++)
-		copy_program(programs[i]);
+		tree_copy_program(programs[i]);
 	return guest_open_root(tree, &fixture.guest, NULL);
 }
 

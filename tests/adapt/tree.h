@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/process.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "tests/test.h"
@@ -71,6 +72,30 @@ static inline void assert_tree_file(const char *path, const char *content)
 
 	assert_int_equal(file_read(full, 64 << 20, &text, NULL), 0);
 	assert_string_equal(text_string(&text), content);
+}
+
+static inline void tree_copy_file(const char *path)
+{
+	_cleanup_text_ struct text content = {0};
+
+	assert_int_equal(file_read(path, 64 << 20, &content, NULL), 0);
+	tree_file_bytes(path, text_string(&content), content.length, 0755);
+}
+
+/* The program and the libraries that ldd lists, at the same places. */
+static inline void tree_copy_program(const char *path)
+{
+	const char *argv[] = {"ldd", path, NULL};
+	_cleanup_text_ struct text listing = {0};
+	_cleanup_strings_ struct strings words = {0};
+
+	tree_copy_file(path);
+	if (process_check(argv, &listing, NULL) < 0)
+		return;
+	strings_split(&words, text_string(&listing), " \t\n");
+	for (size_t i = 0; i < words.count; i++)
+		if (*words.item[i] == '/')
+			tree_copy_file(words.item[i]);
 }
 
 static inline int tree_setup(void **state)

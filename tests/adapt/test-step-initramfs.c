@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/adapt/tree.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "adapt/initramfs_audit.h"
+#include "adapt/step.h"
+
+#define RELEASE "6.1.0"
+#define IMAGE "/boot/initrd.img-" RELEASE
+#define AHCI "lib/modules/" RELEASE "/kernel/drivers/ata/ahci.ko"
+
+/* Stands in for the driver tables: this machine's disk hangs on an AHCI controller. */
+int drivers_for_boot(const struct drivers_db *db, const struct hardware *hardware,
+		     const struct guest *guest, const char *release, const struct strings *extra,
+		     struct driver_set *out, struct error *err)
+{
+	(void)db;
+	(void)guest;
+	(void)release;
+	(void)extra;
+	(void)err;
+	*out = (struct driver_set){0};
+	strings_add(&out->listed, "ahci");
+	strings_add(&out->required, "kernel/drivers/ata/ahci.ko");
+	if (hardware)
+		strings_add(&out->missing, "no driver for 1234:5678");
+	return 0;
+}
+
+void driver_set_release(struct driver_set *set)
+{
+	strings_release(&set->listed);
+	strings_release(&set->required);
+	strings_release(&set->missing);
+}
+
+struct fixture {
+	struct guest guest;
+	struct changes changes;
+	struct report report;
+	struct adaptation adaptation;
+	struct error err;
+};
+
+static void add_entry(struct text *out, const char *name, const char *content)
+{
+	size_t length = strlen(content);
+
+	text_addf(out, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 1U, 0100644U,
+		  0U, 0U, 1U, 0U, length, 0U, 0U, 0U, 0U, strlen(name) + 1, 0U);
+	text_add_bytes(out, name, strlen(name) + 1);
+	while (out->length % 4)
+		text_add_bytes(out, "", 1);
+	text_add_bytes(out, content, length);
+	while (out->length % 4)
+		text_add_bytes(out, "", 1);
+}
+
+/* A cpio archive with one file. */
+static void tree_image(const char *path, const char *name, const char *content)
+{
+	_cleanup_text_ struct text image = {0};
+
+	add_entry(&image, name, content);
+	add_entry(&image, "TRAILER!!!", "");
+	tree_file_bytes(path, text_string(&image), image.length, 0600);
+}
+
+static void open_guest(struct fixture *f)
+{
+	if (guest_open_root(tree, &f->guest, &f->err) < 0)
+		fail_msg("%s", error_text(&f->err));
+	report_init(&f->report);
+	f->adaptation.guest = &f->guest;
+	f->adaptation.report = &f->report;
+}
+
+static int setup(void **state)
+{
+	static struct fixture fixture;
+	static const char *const programs[] = {"/bin/sh", "/bin/cat"};
+
+	fixture = (struct fixture){0};
+	*state = &fixture;
+	tree_setup(NULL);
+	tree_directory("/dev");
+	tree_directory("/lib/modules/" RELEASE);
+	tree_file("/boot/vmlinuz-" RELEASE, "kernel");
+	tree_image(IMAGE, "init", "old");
+	tree_image("/new-image", AHCI, "elf");
+	tree_program("/usr/sbin/mkinitramfs", "#!/bin/sh\n"
+					      "[ \"$1 $3\" = \"-o " RELEASE "\" ] || exit 9\n"
+					      "cat /new-image > \"$2\"\n");
+	for (size_t i = 0; i < array_length(programs); i++)
+		tree_copy_program(programs[i]);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_free_ char *boot = tree_path("/boot");
+
+	umount2(boot, MNT_DETACH);
+	changes_release(&f->changes);
+	report_release(&f->report);
+	guest_release(&f->guest);
+	error_release(&f->err);
+	return tree_teardown(NULL);
+}
+
+static int plan(struct fixture *f)
+{
+	changes_release(&f->changes);
+	return step_initramfs.plan(&f->adaptation, &f->changes, &f->err);
+}
+
+static void assert_plan(struct fixture *f)
+{
+	if (plan(f) < 0)
+		fail_msg("%s", error_text(&f->err));
+}
+
+static int apply(struct fixture *f)
+{
+	if (geteuid() != 0)
+		skip();
+	return changes_apply(&f->changes, &f->adaptation, &f->err);
+}
+
+static bool image_holds(const struct fixture *f, const char *name)
+{
+	_cleanup_strings_ struct strings names = {0};
+	_cleanup_close_ int fd = guest_open_file(&f->guest, IMAGE, 0, NULL);
+
+	return fd >= 0 && initramfs_list(fd, IMAGE, &names, NULL) == 0 && strings_has(&names, name);
+}
+
+static const char *last_check(const struct fixture *f)
+{
+	json_object *checks = json_object_object_get(f->report.document, "checks");
+	size_t count = json_object_array_length(checks);
+
+	assert_true(count > 0);
+	return json_object_get_string(
+		json_object_object_get(json_object_array_get_idx(checks, count - 1), "detail"));
+}
+
+static void an_image_without_the_driver_is_built_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	tree_file("/etc/initramfs-tools/modules", "# mine\ndm_mod");
+	open_guest(f);
+	assert_plan(f);
+	assert_int_equal(f->changes.count, 3);
+	assert_string_equal(f->changes.item[0].path, "/etc/initramfs-tools/conf.d/zz-v2p");
+	assert_string_equal(f->changes.item[1].content,
+			    "# mine\ndm_mod\n# BEGIN v2p: what drives the storage of this machine\n"
+			    "ahci\n# END v2p\n");
+	assert_string_equal(f->changes.item[2].path, "initramfs of " RELEASE);
+	assert_string_equal(f->changes.item[2].why, "it lacks ahci.ko");
+	if (apply(f) < 0)
+		fail_msg("%s", error_text(&f->err));
+	assert_true(image_holds(f, AHCI));
+	assert_false(guest_has(&f->guest, "/var/lib/v2p/initrd-" RELEASE));
+	assert_false(guest_has(&f->guest, IMAGE ".v2p-new"));
+	assert_int_equal(step_initramfs.verify(&f->adaptation, NULL), 0);
+	assert_false(report_has_failed_check(&f->report));
+	assert_string_equal(last_check(f), "holds ahci.ko");
+}
+
+static void a_second_run_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	open_guest(f);
+	assert_plan(f);
+	if (apply(f) < 0)
+		fail_msg("%s", error_text(&f->err));
+	assert_plan(f);
+	assert_int_equal(f->changes.count, 0);
+}
+
+static void an_image_that_holds_the_driver_stays(void **state)
+{
+	struct fixture *f = *state;
+
+	tree_image(IMAGE, AHCI, "elf");
+	open_guest(f);
+	assert_plan(f);
+	assert_int_equal(f->changes.count, 0);
+}
+
+static void a_changed_file_of_which_it_holds_a_copy_asks_for_a_new_one(void **state)
+{
+	struct fixture *f = *state;
+
+	tree_image(IMAGE, AHCI, "elf");
+	open_guest(f);
+	changes_write(&f->changes, &f->guest, "fstab", "/etc/crypttab", "x\n", "why", NULL);
+	assert_int_equal(step_initramfs.plan(&f->adaptation, &f->changes, NULL), 0);
+	assert_int_equal(f->changes.count, 4);
+	assert_string_equal(f->changes.item[3].why, "it holds a copy of /etc/crypttab");
+}
+
+static void a_block_of_ours_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+
+	tree_file("/etc/initramfs-tools/modules",
+		  "# BEGIN v2p: what drives the storage of this machine\nnvme\n# END v2p\nloop\n");
+	open_guest(f);
+	assert_plan(f);
+	assert_string_equal(f->changes.item[1].content,
+			    "loop\n# BEGIN v2p: what drives the storage of this machine\n"
+			    "ahci\n# END v2p\n");
+}
+
+static void a_failing_program_leaves_the_old_image(void **state)
+{
+	struct fixture *f = *state;
+
+	tree_program("/usr/sbin/mkinitramfs",
+		     "#!/bin/sh\necho 'cp: error writing: No space left on device' >&2\nexit 1\n");
+	open_guest(f);
+	assert_plan(f);
+	assert_int_equal(apply(f), -1);
+	assert_string_equal(error_text(&f->err),
+			    "initramfs: initramfs of " RELEASE " (the old one stays): in the "
+			    "guest: mkinitramfs -o /var/lib/v2p/initrd-" RELEASE " " RELEASE
+			    " ended with status 1: cp: error writing: No space left on device");
+	assert_true(image_holds(f, "init"));
+	assert_false(guest_has(&f->guest, "/var/lib/v2p/initrd-" RELEASE));
+}
+
+static void a_new_image_without_the_driver_is_not_installed(void **state)
+{
+	struct fixture *f = *state;
+
+	tree_image("/new-image", "init", "new");
+	open_guest(f);
+	assert_plan(f);
+	assert_int_equal(apply(f), -1);
+	assert_string_equal(error_text(&f->err),
+			    "initramfs: initramfs of " RELEASE " (the old one stays): the new "
+			    "initramfs lacks ahci.ko");
+	assert_true(image_holds(f, "init"));
+	assert_false(guest_has(&f->guest, IMAGE ".v2p-new"));
+}
+
+static void mount_small_boot(const char *options)
+{
+	_cleanup_free_ char *boot = tree_path("/boot");
+
+	if (geteuid() != 0 || mount("test", boot, "tmpfs", 0, options) < 0)
+		skip();
+	tree_file("/boot/vmlinuz-" RELEASE, "kernel");
+	tree_image(IMAGE, "init", "old");
+}
+
+static void a_full_boot_is_refused_while_planning(void **state)
+{
+	struct fixture *f = *state;
+
+	mount_small_boot("size=512k");
+	open_guest(f);
+	assert_int_equal(plan(f), -1);
+	assert_non_null(strstr(error_text(&f->err),
+			       "initramfs of " RELEASE ": /boot is too full: the new initramfs "
+			       "needs at least 1.0 MiB (1048"));
+	assert_non_null(strstr(error_text(&f->err), "bytes) are free"));
+}
+
+static void a_boot_too_small_for_the_new_image_keeps_the_old_one(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_free_ char *large = malloc(3000001);
+
+	memset(large, 'x', 3000000);
+	large[3000000] = '\0';
+	tree_image("/new-image", AHCI, large);
+	mount_small_boot("size=3m");
+	open_guest(f);
+	assert_plan(f);
+	assert_int_equal(apply(f), -1);
+	assert_non_null(strstr(error_text(&f->err), "/boot is too full: the new initramfs needs "
+						    "3.9 MiB (404"));
+	assert_true(image_holds(f, "init"));
+	assert_false(guest_has(&f->guest, IMAGE ".v2p-new"));
+}
+
+static void another_tool_is_named_and_the_check_fails(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_free_ char *program = tree_path("/usr/sbin/mkinitramfs");
+	_cleanup_text_ struct text text = {0};
+
+	unlink(program);
+	tree_program("/usr/bin/dracut", "");
+	open_guest(f);
+	assert_plan(f);
+	assert_int_equal(f->changes.count, 0);
+	report_render(&f->report, REPORT_BRIEF, &text);
+	assert_non_null(strstr(text_string(&text),
+			       "the initramfs of " RELEASE " should be built anew (it lacks "
+			       "ahci.ko), but building with dracut is not supported yet"));
+	assert_int_equal(step_initramfs.verify(&f->adaptation, NULL), 0);
+	assert_true(report_has_failed_check(&f->report));
+	assert_string_equal(last_check(f), "lacks ahci.ko");
+}
+
+static void a_device_without_driver_fails_the_check(void **state)
+{
+	struct fixture *f = *state;
+	const struct hardware hardware = {0};
+
+	tree_image(IMAGE, AHCI, "elf");
+	open_guest(f);
+	f->adaptation.hardware = &hardware;
+	assert_plan(f);
+	assert_int_equal(report_count(&f->report, "warnings"), 1);
+	assert_int_equal(step_initramfs.verify(&f->adaptation, NULL), 0);
+	assert_true(report_has_failed_check(&f->report));
+	assert_string_equal(last_check(f), "no driver for 1234:5678");
+}
+
+static void a_broken_image_is_built_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	tree_file(IMAGE, "not an initramfs");
+	open_guest(f);
+	assert_plan(f);
+	assert_int_equal(f->changes.count, 3);
+	assert_string_equal(f->changes.item[2].why, IMAGE " ends in the middle, after 16 bytes");
+}
+
+#define step_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		step_test(an_image_without_the_driver_is_built_anew),
+		step_test(a_second_run_changes_nothing),
+		step_test(an_image_that_holds_the_driver_stays),
+		step_test(a_changed_file_of_which_it_holds_a_copy_asks_for_a_new_one),
+		step_test(a_block_of_ours_is_replaced),
+		step_test(a_failing_program_leaves_the_old_image),
+		step_test(a_new_image_without_the_driver_is_not_installed),
+		step_test(a_full_boot_is_refused_while_planning),
+		step_test(a_boot_too_small_for_the_new_image_keeps_the_old_one),
+		step_test(another_tool_is_named_and_the_check_fails),
+		step_test(a_device_without_driver_fails_the_check),
+		step_test(a_broken_image_is_built_anew),
+	};
+
+	/* The small /boot of two tests is nobody else's. */
+	if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0)
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
