@@ -2,24 +2,12 @@
 #include "adapt/drivers_db.h"
 
 #include <fnmatch.h>
+#include <limits.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "adapt/drivers_table.h"
 #include "base/scope.h"
 #include "base/text.h"
-
-enum { TABLE_LIMIT = 4 << 20 };
-
-struct row {
-	struct strings column;
-	size_t line;
-};
-
-struct table {
-	const struct table_format *format;
-	struct row *row;
-	size_t count;
-};
 
 struct preference {
 	const char *module, *when;
@@ -34,19 +22,6 @@ struct drivers_db {
 	struct disk_module *disk_module;
 	struct preference *preference;
 	struct guest_tool *guest_tool;
-};
-
-/* A check of one column's word; the table's format says which column has which. */
-typedef bool word_check(const char *word);
-
-struct table_format {
-	const char *file;
-	size_t columns;
-	size_t key[2]; /* the columns that name a row; twice the same when one is enough */
-	struct {
-		size_t column;
-		word_check *is_known;
-	} check[3];
 };
 
 static bool is_one_of(const char *word, const char *const *words)
@@ -83,8 +58,8 @@ static enum need need_of(const char *word)
 
 static bool is_transport(const char *word)
 {
-	static const char *const transports[] = {"ata", "scsi", "raid", "nvme",   "ufs",
-						 "mmc", "usb",  "-",    "virtio", NULL};
+	static const char *const transports[] = {"ata", "scsi", "nvme",   "ufs", "mmc",
+						 "usb", "-",    "virtio", NULL};
 
 	return is_one_of(word, transports);
 }
@@ -110,101 +85,37 @@ static bool is_module(const char *word)
 	       strlen(word);
 }
 
+static int check_class(char *const *column, struct error *err)
+{
+	size_t digits = strspn(column[1], "0123456789abcdef");
+
+	if (strcmp(column[0], "pci") != 0)
+		return 0;
+	if (column[1][digits] || (digits != 2 && digits != 4 && digits != 6))
+		return error_set(err, "\"%s\" is not the beginning of a PCI class", column[1]);
+	return 0;
+}
+
 static const struct table_format formats[TABLES] = {
-	[CLASSES] = {"classes.table", 6, {0, 1}, {{2, is_role}, {3, is_need}, {4, is_transport}}},
+	[CLASSES] = {"classes.table",
+		     6,
+		     {0, 1},
+		     {{2, is_role}, {3, is_need}, {4, is_transport}},
+		     check_class},
 	[DISK_MODULES] = {"disk-modules.table",
 			  3,
 			  {0, 1},
-			  {{0, is_transport}, {1, is_module}, {2, is_need}}},
+			  {{0, is_transport}, {1, is_module}, {2, is_need}},
+			  NULL},
 	[PREFERENCES] = {"preferences.table",
 			 3,
 			 {0, 2},
-			 {{0, is_module}, {1, is_rank}, {2, is_when}}},
-	[VIRTUAL_MODULES] = {"virtual-modules.table", 2, {0, 0}, {{0, is_module}}},
-	[GUEST_TOOLS] = {"guest-tools.table", 3, {0, 2}, {{0}}},
-	[XORG_DRIVERS] = {"xorg-drivers.table", 2, {0, 0}, {{0}}},
+			 {{0, is_module}, {1, is_rank}, {2, is_when}},
+			 NULL},
+	[VIRTUAL_MODULES] = {"virtual-modules.table", 2, {0, 0}, {{0, is_module}}, NULL},
+	[GUEST_TOOLS] = {"guest-tools.table", 3, {0, 2}, {{0}}, NULL},
+	[XORG_DRIVERS] = {"xorg-drivers.table", 2, {0, 0}, {{0}}, NULL},
 };
-
-static int check_words(const struct row *row, const struct table_format *format, struct error *err)
-{
-	if (row->column.count != format->columns)
-		return error_set(err, "%zu columns, and the table has %zu", row->column.count,
-				 format->columns);
-	for (size_t i = 0; i < array_length(format->check); i++) {
-		const char *word = row->column.item[format->check[i].column];
-
-		if (format->check[i].is_known && !format->check[i].is_known(word))
-			return error_set(err, "\"%s\" is not known in column %zu", word,
-					 format->check[i].column + 1);
-	}
-	return 0;
-}
-
-static int check_unique(const struct table *table, const struct row *row, struct error *err)
-{
-	const size_t *key = table->format->key;
-
-	for (size_t i = 0; i < table->count; i++) {
-		const struct row *other = &table->row[i];
-
-		if (strcmp(other->column.item[key[0]], row->column.item[key[0]]) == 0 &&
-		    strcmp(other->column.item[key[1]], row->column.item[key[1]]) == 0)
-			return error_set(err, "\"%s\" has a row already, in line %zu",
-					 row->column.item[key[0]], other->line);
-	}
-	return 0;
-}
-
-/* Takes the row over, also when it is refused. */
-static int add_row(struct table *table, struct row row, struct error *err)
-{
-	if (check_words(&row, table->format, err) < 0 || check_unique(table, &row, err) < 0) {
-		strings_release(&row.column);
-		return -1;
-	}
-	table->row = realloc(table->row, (table->count + 1) * sizeof(*table->row));
-	if (!table->row)
-		abort();
-	table->row[table->count++] = row;
-	return 0;
-}
-
-/* The words of a line up to the first that begins with '#'. */
-static void split_line(char *line, struct strings *words)
-{
-	char *rest = NULL;
-
-	for (char *word = strtok_r(line, " \t\r", &rest); word && *word != '#';
-	     word = strtok_r(NULL, " \t\r", &rest))
-		strings_add(words, word);
-}
-
-static int parse_table(char *text, struct table *table, const char *path, struct error *err)
-{
-	char *next = text;
-
-	for (size_t number = 1; next; number++) {
-		struct row row = {.line = number};
-		char *line = strsep(&next, "\n");
-
-		split_line(line, &row.column);
-		if (row.column.count > 0 && add_row(table, row, err) < 0)
-			return error_in(err, "%s:%zu", path, number);
-	}
-	return 0;
-}
-
-static int load_table(const char *directory, const struct table_format *format, struct table *table,
-		      struct error *err)
-{
-	_cleanup_free_ char *path = string_format("%s/%s", directory, format->file);
-	_cleanup_text_ struct text text = {0};
-
-	table->format = format;
-	if (file_read(path, TABLE_LIMIT, &text, err) < 0)
-		return -1;
-	return text.length ? parse_table(text.data, table, path, err) : 0;
-}
 
 static const char *word_or_empty(const char *word)
 {
@@ -384,15 +295,34 @@ const struct guest_tool *drivers_db_guest_tools(const struct drivers_db *db, siz
 	return db->guest_tool;
 }
 
-int drivers_db_load(const char *directory, struct drivers_db **out, struct error *err)
+/* Beside the program, so that an install tree works wherever it lies; heap. */
+static char *installed_directory(void)
 {
 	const char *override = getenv("V2P_DRIVERS_DB");
+	char program[PATH_MAX] = "";
+	char *slash;
+
+	if (override && *override)
+		return string_copy(override);
+	if (readlink("/proc/self/exe", program, sizeof(program) - 1) > 0) {
+		_cleanup_free_ char *beside = NULL;
+
+		slash = strrchr(program, '/');
+		beside = string_format("%.*s/../share/v2p/drivers-db", (int)(slash - program),
+				       program);
+		if (access(beside, R_OK) == 0)
+			return steal(&beside);
+	}
+	return string_copy(V2P_DATA_DIR "/drivers-db");
+}
+
+int drivers_db_load(const char *from, struct drivers_db **out, struct error *err)
+{
+	_cleanup_free_ char *directory = from ? string_copy(from) : installed_directory();
 	struct drivers_db *db = new_array(1, sizeof(*db));
 
-	if (!directory)
-		directory = override && *override ? override : V2P_DATA_DIR "/drivers-db";
 	for (size_t i = 0; i < TABLES; i++) {
-		if (load_table(directory, &formats[i], &db->table[i], err) < 0) {
+		if (table_load(directory, &formats[i], &db->table[i], err) < 0) {
 			drivers_db_free(db);
 			return error_in(err, "load the driver tables");
 		}
@@ -408,11 +338,8 @@ void drivers_db_free(struct drivers_db *db)
 {
 	if (!db)
 		return;
-	for (size_t i = 0; i < TABLES; i++) {
-		for (size_t j = 0; j < db->table[i].count; j++)
-			strings_release(&db->table[i].row[j].column);
-		free(db->table[i].row);
-	}
+	for (size_t i = 0; i < TABLES; i++)
+		table_release(&db->table[i]);
 	free(db->device_class);
 	free(db->disk_module);
 	free(db->preference);

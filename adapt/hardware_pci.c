@@ -79,13 +79,16 @@ static void add_pci(struct pci_access *access, struct pci_dev *pci, struct hardw
 	device->subsystem_device = pci->subsys_id;
 	device->class = (uint32_t)pci->device_class << 8 | pci->prog_if;
 	device->revision = pci->rev_id;
-	device->modalias =
-		pci->module_alias ? string_copy(pci->module_alias) : compose_modalias(device);
+	if (pci->module_alias) /* with the newline of sysfs */
+		device->modalias = string_copy(string_trim(pci->module_alias));
+	else
+		device->modalias = compose_modalias(device);
 	if (pci_get_string_property(pci, PCI_FILL_DRIVER))
 		device->driver = string_copy(pci_get_string_property(pci, PCI_FILL_DRIVER));
-	device->name = printable_copy(pci_lookup_name(access, name, sizeof(name),
-						      PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE,
-						      pci->vendor_id, pci->device_id));
+	device->name = printable_copy(
+		pci_lookup_name(access, name, sizeof(name),
+				PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_HWDB,
+				pci->vendor_id, pci->device_id));
 }
 
 static int scan(struct pci_access *access, struct hardware *hardware, struct error *err)

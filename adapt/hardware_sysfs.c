@@ -55,6 +55,15 @@ static void add_from_bus(const char *bus, const char *devices, const char *slot,
 		describe_usb(path, device);
 }
 
+/*
+ * libpci lists PCI; the aliases of a processor ask for no driver of a device; the nodes of ACPI
+ * stand for devices that are listed on their own bus.
+ */
+static bool is_skipped(const char *bus)
+{
+	return strcmp(bus, "pci") == 0 || strcmp(bus, "cpu") == 0 || strcmp(bus, "acpi") == 0;
+}
+
 void hardware_scan_buses(const char *root, struct hardware *hardware)
 {
 	_cleanup_free_ char *bus_directory = string_format("%s/sys/bus", root);
@@ -66,8 +75,7 @@ void hardware_scan_buses(const char *root, struct hardware *hardware)
 			string_format("%s/%s/devices", bus_directory, buses.item[i]);
 		_cleanup_strings_ struct strings slots = {0};
 
-		/* libpci lists PCI; the aliases of a processor ask for no driver of a device. */
-		if (string_equal(buses.item[i], "pci") || string_equal(buses.item[i], "cpu"))
+		if (is_skipped(buses.item[i]))
 			continue;
 		sysfs_list(devices, &slots);
 		for (size_t j = 0; j < slots.count; j++)

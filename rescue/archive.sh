@@ -8,5 +8,11 @@ archive_make() {
 		cpio --quiet --null --create --format=newc --reproducible --owner=+0:+0)
 }
 
-# archive_compress FILE: Why zstd: see the table in README.md.
-archive_compress() { zstd --quiet -T0 -15 --stdout <"$1"; }
+# archive_compress METHOD: stdin to stdout, in a form that the kernel unpacks.
+archive_compress() {
+	case $1 in
+	lz4) lz4 --quiet -l -9 - - ;;
+	zstd) zstd --quiet -T0 -15 --stdout - ;;
+	xz) xz --threads=0 --check=crc32 --stdout - ;;
+	esac
+}

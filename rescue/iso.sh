@@ -40,7 +40,7 @@ iso_make() {
 	find "$tree" -exec touch -d @0 {} +
 	# As a stick, the image has a partition table whose first partition is the ISO file system
 	# (it starts at sector 64, hence the offset) and whose second is the EFI system partition.
-	SOURCE_DATE_EPOCH=0 xorriso -report_about WARNING -as mkisofs -r -V V2P-RESCUE \
+	SOURCE_DATE_EPOCH=0 xorriso -report_about SORRY -as mkisofs -r -V V2P-RESCUE \
 		-o "$output/v2p-rescue.iso.part" \
 		--grub2-mbr "$base/loaders/i386-pc/boot_hybrid.img" \
 		-partition_offset 16 --mbr-force-bootable \

@@ -28,13 +28,13 @@ Q35_AHCI = Hardware("q35", "bios", "ahci", "e1000e", "52:54:00:00:d0:01", produc
 PC_MEGASAS = Hardware("pc", "bios", "megasas", "rtl8139", "52:54:00:00:d0:02", product="Cell 2")
 UEFI_NVME = Hardware("q35", "uefi", "nvme", "e1000e", "52:54:00:00:d0:03", product="Cell 3")
 
-# Every write at or past 64 MiB fails: the restore has begun by then.
+# A sector 300 MiB into the disk that cannot be written: the restore has begun by then.
 WRITE_ERRORS = """\
 [inject-error]
 event = "none"
 iotype = "write"
 errno = "5"
-sector = "131072"
+sector = "614400"
 """
 
 CELLS = [

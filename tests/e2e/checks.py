@@ -3,10 +3,12 @@
 import re
 
 STABLE_ROOT = re.compile(r"^(UUID=|PARTUUID=|LABEL=|/dev/disk/by-(uuid|partuuid|label)/|/dev/mapper/)")
-# What systemd and initramfs-tools print while they wait for a device that is gone.
-WAITS = re.compile(r"A start job is running for|Timed out waiting for device|Gave up waiting for|"
-                   r"Begin: Waiting for (root|suspend/resume)|Dependency failed for")
-DISK_NAMES = re.compile(r"^/dev/(vd|sd|hd|xvd|nvme)")
+# What systemd and initramfs-tools print when they waited in vain.
+TIMEOUTS = re.compile(r"Timed out waiting for device|Gave up waiting for|Dependency failed for")
+# Printed by systemd after a job's fifth second, which a busy host takes for harmless jobs as well.
+JOB = re.compile(r"A (?:start|stop) job is running for (?P<what>.*?) "
+                 r"\((?:(?P<minutes>\d+)min )?(?P<seconds>\d+)s / ")
+LONG_JOB_SECONDS = 25
 
 
 def parse(marker):
@@ -44,14 +46,22 @@ def restored(cell, facts, lines):
         yield "no swap space is in use"
     if facts.get("timeouts") != "0":
         yield f"{facts.get('timeouts')} waits for a device timed out"
-    for _, line in lines:
-        if WAITS.search(line):
-            yield f"waited at boot: {line}"
-            break
+    waits = [line for _, line in lines if _is_wait(line)]
+    if waits:
+        yield f"waited at boot: {waits[-1]}"
     if int(facts.get("rootsize", 0)) < _least_root_size(cell):
         yield f"root file system has {int(facts.get('rootsize', 0)) >> 20} MiB: it was not grown"
     if cell.hardware.firmware == "uefi":
         yield from _firmware_entry(cell, facts)
+
+
+def _is_wait(line):
+    """Whether a line of the console tells of a wait for a device that is gone."""
+    job = JOB.search(line)
+    if not job:
+        return bool(TIMEOUTS.search(line))
+    seconds = 60 * int(job["minutes"] or 0) + int(job["seconds"])
+    return job["what"].startswith("/dev/") or seconds >= LONG_JOB_SECONDS
 
 
 def _least_root_size(cell):

@@ -22,7 +22,9 @@ def describe(cell):
 def demo(qemu, cell):
     """Restores and boots one cell, and shows what came of it. Returns the exit status."""
     golden.build(qemu, cell.image)
-    print(f"\nThe image comes from {golden.describe(cell.image)}.")
+    vm = golden.IMAGES[cell.image].hardware
+    print(f"\nThe image comes from a virtual machine: {vm.chipset}, {vm.firmware}, {vm.disk} disk, "
+          f"{vm.nic}.")
     print(f"Cell {cell.name}: {describe(cell)}. The machine's console follows.\n", flush=True)
     result = scenarios.run(qemu, cell, echo)
     print()
@@ -40,8 +42,7 @@ def _print_changes(report):
         return
     print("\nWhat was changed on it, and why:")
     for change in report.get("changes", []):
-        print(f"  {change.get('file') or change.get('path') or change.get('what')}: "
-              f"{change.get('why', '')}")
+        print(f"  {change['step']:10} {change['file']}: {change['why']}")
 
 
 def _print_times(result):

@@ -1,7 +1,7 @@
 """Builds the golden VM images A and B: Debian 12 as it is installed in a virtual machine.
 
-Each is a folder below build/e2e/golden with `disk.qcow2` and, for UEFI, the VM's variable store
-`vars.fd`. The files come from mmdebstrap, the disk is laid out without mounting anything, and what
+Each is a folder below build/e2e/golden with `disk.qcow2`, `root-offset` (where the root file system
+starts in the disk, bytes) and, for UEFI, the VM's variable store `vars.fd`. The files come from mmdebstrap, the disk is laid out without mounting anything, and what
 only the running VM can make (GRUB in its place, an initramfs for just this hardware) is made by a
 script that is booted once on the VM's own hardware.
 """
@@ -77,7 +77,8 @@ def build(qemu, name):
     with open(disk, "wb") as file:
         file.truncate(image.size)
     kernel = _split_boot_files(tree, work)
-    {"a": _lay_out_a, "b": _lay_out_b}[name](disk, tree, work)
+    root = {"a": _lay_out_a, "b": _lay_out_b}[name](disk, tree, work)
+    (folder / "root-offset").write_text(f"{root}\n")
     clock.step("disk")
     _finish(qemu, image, folder, disk, kernel)
     clock.step("finished on its own hardware")
@@ -100,11 +101,11 @@ class _Clock:
 
 
 def _call(*argv, **kwargs):
-    """Runs a program; its output is shown only if it fails."""
-    done = subprocess.run([str(arg) for arg in argv], stdout=subprocess.PIPE, text=True,
-                          stderr=subprocess.STDOUT, **kwargs)
+    """Runs a program and returns its output; what it says is shown only if it fails."""
+    done = subprocess.run([str(arg) for arg in argv], capture_output=True, text=True, **kwargs)
     if done.returncode != 0:
-        raise RuntimeError(f"{argv[0]} ended with status {done.returncode}:\n{done.stdout[-4000:]}")
+        raise RuntimeError(f"{argv[0]} ended with status {done.returncode}:\n"
+                           f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
     return done.stdout
 
 
@@ -125,8 +126,6 @@ def _make_tree(image, work):
         "dpkg-db-backup.timer e2scrub_all.timer",
         "--customize-hook=chown -R root:root \"$1\"/etc \"$1\"/finish",
     ]
-    if image.name == "b":
-        hooks.append("--customize-hook=chroot \"$1\" update-initramfs -u -k all")
     mirror = qemu_supply.debian_mirror()
     _call("nice", "mmdebstrap", "--mode=root", "--variant=minbase", "--skip=essential/unlink",
           "--components=main", f"--include={','.join(COMMON + list(image.packages))}",
@@ -169,6 +168,7 @@ def _lay_out_a(disk, tree, work):
           f"start=1MiB, size={swap // 512}, type=82\nstart={root // 512}, type=83, bootable\n")
     _mkswap(disk, MIB, swap, SWAP_UUID_A, work)
     _mke2fs(disk, root, disk.stat().st_size - root, tree, ROOT_UUID_A)
+    return root
 
 
 def _lay_out_b(disk, tree, work):
@@ -191,6 +191,7 @@ def _lay_out_b(disk, tree, work):
     volumes = _make_lvm(disk, pv, disk.stat().st_size - pv - MIB)
     _mke2fs(disk, *volumes["root"], tree, ROOT_UUID_B)
     _mkswap(disk, *volumes["swap"], SWAP_UUID_B, work)
+    return volumes["root"][0]
 
 
 def _make_lvm(disk, offset, size):
@@ -265,8 +266,3 @@ def _to_qcow2(qemu, image, disk, output):
                      "-c", f"write -c -s {piece} {where} {length}", output)
     qemu.run("qemu-img", "compare", "-f", "raw", "-F", "qcow2", disk, output)
     qemu.run("qemu-img", "check", "-q", "-f", "qcow2", output)
-
-
-def describe(name):
-    hw = IMAGES[name].hardware
-    return f"a virtual machine ({hw.chipset}, {hw.firmware}, {hw.disk} disk, {hw.nic})"

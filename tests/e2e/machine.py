@@ -37,8 +37,8 @@ PROMPTS = [
     ("rescue shell", r"^(root@)?v2p-rescue:~# ?$"),
 ]
 ESCAPES = re.compile(rb"\x1b(\[[0-9;?=]*[A-Za-z]|[()][0-9A-B]|[=>78cM])")
-SILENCE_SECONDS = 240
-CEILING_SECONDS = 1500  # a machine that talks for ever (a reboot loop) ends here
+SILENCE_SECONDS = 480
+CEILING_SECONDS = 2400  # a machine that talks for ever (a reboot loop) ends here
 
 DISKS = {
     "virtio": [["virtio-blk-pci", "{bus}"]],
@@ -120,6 +120,7 @@ class Machine:
         """`log` keeps the serial console, each line with its second; `echo` is called per line."""
         self._qemu, self._args, self._log_path, self._echo = qemu, args, log, echo
         self._partial = b""
+        self._pending = []  # events that came together with one that ended a wait
         self.lines = []     # (seconds, text)
 
     def __enter__(self):
@@ -167,10 +168,11 @@ class Machine:
     def wait(self, *kinds):
         """Waits for one of the event kinds `kinds`; every way a run can end ends the wait as well."""
         while True:
-            for event in self._step():
-                ends = event.kind in dict(PROMPTS) or event.kind in ENDS
-                if event.kind in kinds or ends:
-                    return event
+            while not self._pending:
+                self._pending = self._step()
+            event = self._pending.pop(0)
+            if event.kind in kinds or event.kind in ENDS:
+                return event
 
     def _step(self):
         """Reads what came, and yields the events in it."""
@@ -260,7 +262,7 @@ class Machine:
 
 
 ENDS = {"exit", "silence", "ceiling", "marker", "golden", "panic", "emergency", "no bootable option",
-        "no bootable device", "refused by Secure Boot"}
+        "no bootable device", "refused by Secure Boot"} | {kind for kind, _ in PROMPTS}
 
 
 def _clean(raw):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 
@@ -115,7 +116,7 @@ def _restore(qemu, cell, folder, result, echo):
     if cell.expect != "marker":
         return
     boot_restored(qemu, cell, result, echo)
-    result.report = read_report(cell, target)
+    result.report = read_report(qemu, cell)
 
 
 def _run_medium(qemu, cell, folder, result, echo):
@@ -149,7 +150,6 @@ def _run_medium(qemu, cell, folder, result, echo):
 
 
 def _expect_text(vm, cell):
-    import re
     if cell.says and not any(re.search(cell.says, line) for _, line in vm.lines):
         raise Failure(f"nothing on the console matches {cell.says!r}")
 
@@ -227,16 +227,15 @@ def _data_medium(qemu, cell, folder):
     return data
 
 
-def read_report(cell, target):
+def read_report(qemu, cell):
     """/var/lib/v2p/report.json of the restored system; None where it cannot be read.
 
     Read from the disk file with debugfs, without mounting what came out of an image.
     """
-    offset = {"a": (1 + 128) * MIB}.get(cell.image)
-    if offset is None:
-        return None
+    offset = (golden.build(qemu, cell.image) / "root-offset").read_text().strip()
     done = subprocess.run(["debugfs", "-R", "cat /var/lib/v2p/report.json",
-                           f"{target}?offset={offset}"], capture_output=True)
+                           f"{workplace(cell) / 'target.raw'}?offset={offset}"],
+                          capture_output=True)
     try:
         return json.loads(done.stdout)
     except ValueError:
