@@ -15,8 +15,11 @@
 /* The tables of drivers-db/: see its README for the row formats. */
 struct drivers_db;
 
-/* From directory (NULL: the installed one, or $V2P_DRIVERS_DB). Errors name file and line. */
-int drivers_db_load(const char *directory, struct drivers_db **out, struct error *err);
+/*
+ * From a directory; NULL: $V2P_DRIVERS_DB, else ../share/v2p/drivers-db beside the program, else
+ * the one it was configured for. Errors name file and line.
+ */
+int drivers_db_load(const char *from, struct drivers_db **out, struct error *err);
 void drivers_db_free(struct drivers_db *db);
 
 /* "storage", "network", "display", "bridge", … of a device, "other" when no row matches. */

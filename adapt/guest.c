@@ -325,15 +325,13 @@ int guest_close(struct guest *guest, struct error *err)
 {
 	int r = 0;
 
+	if (guest->detach)
+		r = guest->detach(guest, err);
+	else if (guest->root && syncfs(guest->root_fd) < 0)
+		r = error_sys(err, errno, "sync %s", guest->root);
 	/* A zeroed guest was never opened: its root_fd of 0 is not ours. */
-	if (guest->root && guest->root_fd >= 0) {
-		if (syncfs(guest->root_fd) < 0)
-			r = error_sys(err, errno, "sync the guest's root");
+	if (guest->root && guest->root_fd >= 0)
 		close(guest->root_fd);
-	}
-	guest->root_fd = -1;
-	if (guest->detach && guest->detach(guest, r ? NULL : err) < 0)
-		r = -1;
 	release_kernels(guest);
 	release_mounts(guest);
 	strings_release(&guest->volume_groups);

@@ -84,8 +84,7 @@ static void add_disk(struct sandbox *sandbox, const struct guest *guest)
 	}
 }
 
-/* The device mapper writes each '-' of a volume group's name twice. */
-static char *mapper_prefix(const char *volume_group)
+char *guest_mapper_prefix(const char *volume_group)
 {
 	struct text out = {0};
 
@@ -97,7 +96,7 @@ static char *mapper_prefix(const char *volume_group)
 
 static void add_volumes(struct sandbox *sandbox, const char *volume_group)
 {
-	_cleanup_free_ char *prefix = mapper_prefix(volume_group);
+	_cleanup_free_ char *prefix = guest_mapper_prefix(volume_group);
 	_cleanup_closedir_ DIR *dir = opendir("/dev/mapper");
 	const struct dirent *entry;
 	size_t length = strlen(prefix);

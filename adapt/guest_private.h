@@ -33,3 +33,6 @@ bool guest_is_linux(const struct guest *guest);
 
 /* /dev/sda2, /dev/nvme0n1p2; the disk itself for number 0. Heap, the caller frees. */
 char *guest_partition_path(const char *disk, int number);
+/* How /dev/mapper names of the group begin: the device mapper writes each '-' of it twice, and one
+ * more '-' behind. Heap, the caller frees. */
+char *guest_mapper_prefix(const char *volume_group);

@@ -52,15 +52,40 @@ struct hardware {
 	char *cpu_vendor; /* GenuineIntel, AuthenticAMD … */
 };
 
-/* This machine. */
+/* This machine. On -1 out holds nothing to release. */
 int hardware_detect(struct hardware *out, struct error *err);
-/* The JSON of `v2p detect --json`. */
+/*
+ * As hardware_detect(), with the sys, proc and dev of another root directory ("" is this
+ * machine's own): a copied or a made-up tree. Not live, and without disks, unless root is "".
+ */
+int hardware_detect_at(const char *root, struct hardware *out, struct error *err);
+/*
+ * What hardware_json() wrote, e.g. saved by `v2p detect --json`; never live. A version other than
+ * HARDWARE_JSON_VERSION is refused; keys that this version does not know are ignored.
+ */
 int hardware_read_json(const char *path, struct hardware *out, struct error *err);
-/* `lspci -x[xx]` text, through libpci's dump access method. Devices only. */
+/*
+ * `lspci -x[xxx]` text, through libpci's dump access method: devices only, with the modaliases that
+ * the kernel would compose. A virtio function also gives the device on the virtio bus that its
+ * driver would make of it.
+ */
 int hardware_read_pci_dump(const char *path, struct hardware *out, struct error *err);
-/* Marks the devices on the path from disk up to the root of the device tree (live hardware only).
+/*
+ * Marks the devices on the path from disk up to the root of the device tree, and forgets earlier
+ * marks. Live hardware only. A disk that is a regular file hangs on nothing: no mark, no error.
  */
 int hardware_follow_disk(struct hardware *hardware, const struct disk *disk, struct error *err);
+/*
+ * { "hardware-version": 1, "source", "firmware": { "mode": "uefi"|"bios", "secure-boot" },
+ *   "cpu", "dmi": { "vendor", "product", "serial", "board", "bios" },
+ *   "devices": [{ "bus", "slot", "modalias", "driver", "name", "class": "010601",
+ *                 "vendor": "8086", "device", "subsystem-vendor", "subsystem-device",
+ *                 "revision": "02", "for-root" }],
+ *   "network": [{ "name", "mac", "slot", "driver", "link", "wireless" }],
+ *   "disks": [as disk_json()] }
+ * Numbers of the PCI and USB kind are hexadecimal strings, as lspci shows them; what is unknown is
+ * left out. The caller owns it.
+ */
 json_object *hardware_json(const struct hardware *hardware);
 void hardware_release(struct hardware *hardware);
 #define _cleanup_hardware_ __attribute__((cleanup(hardware_release)))

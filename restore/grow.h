@@ -11,9 +11,11 @@
 #include "restore/layout.h"
 
 /*
- * path is the disk (block device whose partitions the kernel knows, or a regular file, where LVM is
- * not supported and reported as a warning). Changes and timings go to report. With LVM, the volume
- * group's logical volume that holds the largest ext file system grows; what is not grown is a
+ * path is the disk: a block device whose partitions the kernel knows, or a regular file, where a
+ * loop device stands in for the partition (needs root) and LVM is not supported; what cannot be
+ * done there is a warning. Each command that was run becomes a change in report, repairs become
+ * facts. Of a volume group, the logical volume named root, else the one that holds the largest ext
+ * file system, gets all free extents; the group is not active afterwards. What is not grown is a
  * warning.
  */
 int grow_filesystem(const char *path, const struct growth *growth, struct report *report,

@@ -166,13 +166,16 @@ static int parse_compression(const struct head *head, uint64_t features,
 }
 
 /* What version 2 does not have. */
-static int parse_v3(const struct head *head, struct qcow2_header *header, struct error *err)
+static int parse_v3(const struct source *source, const struct head *head,
+		    struct qcow2_header *header, struct error *err)
 {
 	uint64_t features = get64(head, 72);
 	uint32_t refcount_order = get32(head, 96), length = get32(head, 100);
 
-	if (head->length < LENGTH_V3 || length < LENGTH_V3 || length % 8 != 0 ||
-	    length > 1U << header->cluster_bits || length > HEAD)
+	if (source_file_has(source, "header", 0, LENGTH_V3, err) < 0)
+		return -1;
+	if (length < LENGTH_V3 || length % 8 != 0 || length > 1U << header->cluster_bits ||
+	    length > HEAD)
 		return error_set(err, "image is corrupt: its header length is %" PRIu32 " bytes",
 				 length);
 	if (check_features(head, features, err) < 0)
@@ -236,7 +239,7 @@ static int parse(const struct source *source, const struct head *head, struct qc
 	if (header->size > INT64_MAX)
 		return error_set(err, "image is corrupt: its disk size is %" PRIu64 " bytes",
 				 header->size);
-	if (header->version >= 3 && parse_v3(head, header, err) < 0)
+	if (header->version >= 3 && parse_v3(source, head, header, err) < 0)
 		return -1;
 	if (get32(head, 32) != 0)
 		return refuse_encryption(get32(head, 32), err);

@@ -78,25 +78,26 @@ static int read_slice(const struct qcow2_map *map, uint64_t table, uint64_t offs
 	return 0;
 }
 
-/* Called with the lock held; the entries are borrowed and valid while it is. */
-static int cached_slice(struct qcow2_map *map, uint64_t table, uint64_t offset,
-			const uint64_t **entries, struct error *err)
+/* Called with the lock held; the entries are borrowed and valid while it is. NULL: err says why. */
+static const uint64_t *cached_slice(struct qcow2_map *map, uint64_t table, uint64_t offset,
+				    struct error *err)
 {
 	uint64_t number = offset / slice_span(map);
 	struct qcow2_slot *slot = &map->slots[number % map->slot_count];
 
 	if (!slot->entries)
 		slot->entries = malloc(map->slice_entries * sizeof(*slot->entries));
-	if (!slot->entries)
-		return error_sys(err, ENOMEM, "read L2 table");
+	if (!slot->entries) {
+		error_sys(err, ENOMEM, "read L2 table");
+		return NULL;
+	}
 	if (slot->slice != number + 1) {
 		slot->slice = 0;
 		if (read_slice(map, table, offset, slot->entries, err) < 0)
-			return -1;
+			return NULL;
 		slot->slice = number + 1;
 	}
-	*entries = slot->entries;
-	return 0;
+	return slot->entries;
 }
 
 /*
@@ -232,7 +233,7 @@ static int find_run(struct qcow2_map *map, uint64_t offset, uint64_t length, joi
 {
 	const uint64_t *entries;
 	uint64_t table;
-	int result;
+	int result = -1;
 
 	if (find_table(map, offset, &table, err) < 0)
 		return -1;
@@ -241,8 +242,8 @@ static int find_run(struct qcow2_map *map, uint64_t offset, uint64_t length, joi
 		return 0;
 	}
 	pthread_mutex_lock(&map->lock);
-	result = cached_slice(map, table, offset, &entries, err);
-	if (result == 0)
+	entries = cached_slice(map, table, offset, err);
+	if (entries)
 		result = run_in_slice(map, entries, offset, length, joins, run, err);
 	pthread_mutex_unlock(&map->lock);
 	return result;

@@ -86,6 +86,8 @@ static int put(struct target *target, const uint8_t *data, size_t length, uint64
 {
 	size_t aligned = target->direct ? length / GRANULE * GRANULE : 0;
 
+	if (length == 0)
+		return 0;
 	assert(offset % GRANULE == 0);
 	if (aligned && write_exactly(target->fd, target->disk.path, data, aligned, offset, err) < 0)
 		return -1;

@@ -9,6 +9,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "restore/layout.h"
+#include "tests/fake-source.h"
 
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)
@@ -502,6 +503,77 @@ static void a_plan_for_another_disk_is_refused(void **state)
 	assert_non_null(strstr(error_text(&err), "partition 2 is not as the plan found it"));
 }
 
+/* An image that was not written yet shows what the disk would show. */
+static void expect_same_from_source(const struct image *image)
+{
+	_cleanup_source_ struct source *source = NULL;
+	_cleanup_layout_ struct layout of_file = {0}, of_source = {0};
+	_cleanup_error_ struct error err = {0};
+	json_object *a, *b;
+
+	read_or_fail(image, &of_file);
+	if (source_open(image->path, "raw", &source, &err) < 0 ||
+	    layout_read_source(source, &of_source, &err) < 0)
+		fail_msg("%s", error_text(&err));
+	a = layout_json(&of_file);
+	b = layout_json(&of_source);
+	assert_string_equal(json_object_to_json_string(a), json_object_to_json_string(b));
+	json_object_put(a);
+	json_object_put(b);
+}
+
+static void an_image_reads_like_the_disk_it_becomes(void **state)
+{
+	_cleanup_image_ struct image mbr, gpt, bare, empty;
+
+	(void)state;
+	image_make(&mbr, 4 * GIB);
+	partition_with(&mbr, "label: dos\nstart=2048, size=2097152, type=83\n"
+			     "start=2099200, size=6000000, type=5\n"
+			     "start=2101248, size=2097152, type=82\n"
+			     "start=4200448, size=2097152, type=83\n"
+			     "start=6299648, size=1048576, type=83\n");
+	make_ext4(&mbr, MIB, "8M");
+	make_ext4(&mbr, 4200448 * 512ULL, "8M");
+	make_ext4(&mbr, 6299648 * 512ULL, "8M");
+	expect_same_from_source(&mbr);
+	image_make(&gpt, 64 * MIB);
+	partition_with(&gpt, gpt_script);
+	make_ext4(&gpt, 22528 * 512, "40M");
+	expect_same_from_source(&gpt);
+	image_make(&bare, 8 * MIB + 512);
+	make_ext4(&bare, 0, "8M");
+	expect_same_from_source(&bare);
+	image_make(&empty, 512);
+	expect_same_from_source(&empty);
+}
+
+static void an_image_that_cannot_be_read_says_where(void **state)
+{
+	struct fake_source fake = {.size = 8 * MIB, .error_at = 5};
+	_cleanup_source_ struct source *source = NULL;
+	_cleanup_layout_ struct layout layout = {0};
+	_cleanup_error_ struct error err = {0};
+
+	(void)state;
+	assert_int_equal(fake_source_open(&fake, &source), 0);
+	assert_int_equal(layout_read_source(source, &layout, &err), -1);
+	assert_non_null(strstr(error_text(&err), "look into fake: "));
+	assert_non_null(strstr(error_text(&err), "fake read error at offset 5"));
+}
+
+static void a_large_image_costs_few_reads(void **state)
+{
+	struct fake_source fake = {.size = 8ULL << 40};
+	_cleanup_source_ struct source *source = NULL;
+	_cleanup_layout_ struct layout layout = {0};
+
+	(void)state;
+	assert_int_equal(fake_source_open(&fake, &source), 0);
+	assert_int_equal(layout_read_source(source, &layout, NULL), 0);
+	assert_true(fake.bytes_read <= 4 * MIB);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -523,6 +595,9 @@ int main(void)
 		cmocka_unit_test(an_mbr_grows_to_2_tib_and_says_so),
 		cmocka_unit_test(what_does_not_grow_says_why),
 		cmocka_unit_test(a_plan_for_another_disk_is_refused),
+		cmocka_unit_test(an_image_reads_like_the_disk_it_becomes),
+		cmocka_unit_test(an_image_that_cannot_be_read_says_where),
+		cmocka_unit_test(a_large_image_costs_few_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* guest_open_disk(): from a disk to a mounted tree, and back. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "adapt/guest_disk.h"
+#include "adapt/guest_private.h"
+#include "base/scope.h"
+
+/* Where distributions that use btrfs keep their root; NULL is the default subvolume. */
+static const char *const root_subvolumes[] = {NULL, "@", "root", "@rootfs"};
+
+/* What is found where no Linux root is, in words that help. */
+static const struct {
+	const char *filesystem, *meaning;
+} foreign[] = {
+	{"ntfs", "this looks like Windows: v2p adapts Linux only"},
+	{"crypto_LUKS", "an encrypted (LUKS) volume is not supported"},
+	{"linux_raid_member", "a software RAID member is not supported"},
+	{"zfs_member", "ZFS is not supported"},
+	{"bcache", "bcache is not supported"},
+	{"apfs", "this looks like macOS: v2p adapts Linux only"},
+};
+
+struct root {
+	const struct volume *volume;
+	const char *subvolume;
+};
+
+/* Mounts must not spread to the rest of the system, nor outlive v2p. */
+static int isolate(struct error *err)
+{
+	if (geteuid() != 0)
+		return error_set(err, "mounting needs root");
+	if (unshare(CLONE_NEWNS) < 0)
+		return error_sys(err, errno, "enter a mount namespace of its own");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return error_sys(err, errno, "make mounts private");
+	return 0;
+}
+
+static int make_mount_point(struct guest *guest, struct error *err)
+{
+	char path[] = "/run/v2p-guest-XXXXXX";
+
+	if (!mkdtemp(path))
+		return error_sys(err, errno, "make a mount point in /run");
+	guest->root = string_copy(path);
+	return 0;
+}
+
+static bool holds_linux(const char *path)
+{
+	struct guest look = {.root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+	bool is_linux = look.root_fd >= 0 && guest_is_linux(&look);
+
+	if (look.root_fd >= 0)
+		close(look.root_fd);
+	return is_linux;
+}
+
+/* A dirty journal hides what was written last: it may be replayed where v2p may write anyway. */
+static bool looks_like_root(const struct guest *guest, const struct volume *volume,
+			    const char *subvolume, enum guest_mode mode)
+{
+	bool is_linux;
+
+	if (volume_mount(volume, guest->root,
+			 mode == GUEST_READ_WRITE ? MOUNT_READ_ONLY : MOUNT_LOOK, subvolume,
+			 NULL) < 0)
+		return false;
+	is_linux = holds_linux(guest->root);
+	umount2(guest->root, MNT_DETACH);
+	return is_linux;
+}
+
+static bool find_subvolume(const struct guest *guest, const struct volume *volume,
+			   enum guest_mode mode, const char **subvolume)
+{
+	size_t count =
+		string_equal(volume->filesystem, "btrfs") ? array_length(root_subvolumes) : 1;
+
+	for (size_t i = 0; i < count; i++) {
+		*subvolume = root_subvolumes[i];
+		if (looks_like_root(guest, volume, *subvolume, mode))
+			return true;
+	}
+	return false;
+}
+
+static int complain_none(const struct guest *guest, const struct volumes *volumes,
+			 struct error *err)
+{
+	_cleanup_strings_ struct strings found = {0};
+	_cleanup_free_ char *list = NULL;
+	const char *meaning = NULL;
+
+	for (size_t i = 0; i < volumes->count; i++) {
+		const struct volume *volume = &volumes->item[i];
+		const char *filesystem = volume->filesystem ? volume->filesystem : "unknown";
+
+		strings_addf(&found, "%s %s", volume->device ? volume->device : "a partition",
+			     filesystem);
+		for (size_t j = 0; j < array_length(foreign) && !meaning; j++)
+			if (strcasecmp(foreign[j].filesystem, filesystem) == 0)
+				meaning = foreign[j].meaning;
+	}
+	list = strings_join(&found, ", ");
+	return error_set(err, "no Linux system found on %s (%s)%s%s", guest->disk,
+			 found.count ? list : "there is no partition", meaning ? ": " : "",
+			 meaning ? meaning : "");
+}
+
+/* Exactly one root, or an error that lists what is there. */
+static int find_root(const struct guest *guest, const struct volumes *volumes, enum guest_mode mode,
+		     struct root *root, struct error *err)
+{
+	_cleanup_strings_ struct strings found = {0};
+	_cleanup_free_ char *list = NULL;
+
+	for (size_t i = 0; i < volumes->count; i++) {
+		const struct volume *volume = &volumes->item[i];
+		const char *subvolume;
+
+		if (!filesystem_can_be_root(volume->filesystem) ||
+		    !find_subvolume(guest, volume, mode, &subvolume))
+			continue;
+		strings_add(&found, volume->device);
+		*root = (struct root){volume, subvolume};
+	}
+	if (found.count == 1)
+		return 0;
+	if (found.count == 0)
+		return complain_none(guest, volumes, err);
+	list = strings_join(&found, " and ");
+	return error_set(err, "%s holds more than one Linux system: %s", guest->disk, list);
+}
+
+static int mount_root(struct guest *guest, const struct root *root, enum guest_mode mode,
+		      struct error *err)
+{
+	if (volume_mount(root->volume, guest->root,
+			 mode == GUEST_READ_WRITE ? MOUNT_READ_WRITE : MOUNT_LOOK, root->subvolume,
+			 err) < 0)
+		return error_in(err, "mount the guest's root");
+	guest_add_mount(guest, root->volume, "/");
+	guest->root_fd = open(guest->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (guest->root_fd < 0)
+		return error_sys(err, errno, "open %s", guest->root);
+	return 0;
+}
+
+static int sync_mounts(const struct guest *guest, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < guest->mount_count; i++) {
+		_cleanup_close_ int fd =
+			guest_resolve(guest, guest->mount[i].where, O_RDONLY | O_DIRECTORY);
+
+		if (fd < 0 || syncfs(fd) < 0)
+			r = error_sys(err, errno, "sync %s", guest->mount[i].device);
+	}
+	return r;
+}
+
+/* Everything is synced before, so that a lazy unmount has nothing left that could fail unseen. */
+static int detach(struct guest *guest, struct error *err)
+{
+	int r = 0;
+
+	if (guest->root_fd >= 0) {
+		r = sync_mounts(guest, err);
+		close(guest->root_fd);
+		guest->root_fd = -1;
+	}
+	if (guest->mount_count && umount2(guest->root, MNT_DETACH) < 0)
+		r = error_sys(err, errno, "unmount %s", guest->root);
+	if (guest->root)
+		rmdir(guest->root);
+	if (volumes_deactivate(guest, r ? NULL : err) < 0)
+		r = -1;
+	layout_release(&guest->layout);
+	return r;
+}
+
+static int open_disk(struct guest *guest, enum guest_mode mode, struct error *err)
+{
+	_cleanup_volumes_ struct volumes volumes = {0};
+	struct root root = {0};
+
+	if (isolate(err) < 0 || layout_read(guest->disk, &guest->layout, err) < 0 ||
+	    make_mount_point(guest, err) < 0 ||
+	    volumes_add_partitions(guest, mode, &volumes, err) < 0 ||
+	    volumes_add_logical(guest, mode, &volumes, err) < 0 ||
+	    find_root(guest, &volumes, mode, &root, err) < 0 ||
+	    mount_root(guest, &root, mode, err) < 0 ||
+	    guest_mount_fstab(guest, &volumes, mode, err) < 0)
+		return -1;
+	return guest_inspect(guest, err);
+}
+
+int guest_open_disk(const char *disk, enum guest_mode mode, struct guest *out, struct error *err)
+{
+	*out = (struct guest){.root_fd = -1, .disk = string_copy(disk), .detach = detach};
+	if (open_disk(out, mode, err) < 0) {
+		guest_release(out);
+		return error_in(err, "open the system on %s", disk);
+	}
+	return 0;
+}

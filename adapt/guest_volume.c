@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* Partitions as devices, and file systems as mounts. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "adapt/guest_disk.h"
+#include "adapt/guest_private.h"
+#include "base/scope.h"
+
+enum { LOOP_TRIES = 32 }; /* another program may take the loop device that was free */
+
+/* What v2p mounts. An unlisted file system of an image is not tried: its driver would be loaded. */
+static const struct {
+	const char *name;
+	const char *options; /* always */
+	const char *look;    /* so that nothing is written, not even a journal replayed */
+	bool can_be_root;
+} filesystems[] = {
+	{"ext2", "", "", true},
+	{"ext3", "", "noload", true},
+	{"ext4", "", "noload", true},
+	/* nouuid: the disk that an image was made of may be in the machine too. */
+	{"xfs", "nouuid", "norecovery", true},
+	{"btrfs", "", "rescue=nologreplay", true},
+	{"vfat", "umask=0077", "", false},
+};
+
+struct volume *volumes_add(struct volumes *volumes)
+{
+	volumes->item = reallocarray(volumes->item, volumes->count + 1, sizeof(*volumes->item));
+	if (!volumes->item)
+		abort();
+	volumes->item[volumes->count] = (struct volume){.loop_fd = -1};
+	return &volumes->item[volumes->count++];
+}
+
+void volumes_release(struct volumes *volumes)
+{
+	for (size_t i = 0; i < volumes->count; i++) {
+		struct volume *volume = &volumes->item[i];
+
+		free(volume->device);
+		free(volume->filesystem);
+		free(volume->uuid);
+		free(volume->label);
+		free(volume->partuuid);
+		free(volume->partlabel);
+		free(volume->group);
+		free(volume->name);
+		if (volume->loop_fd >= 0)
+			close(volume->loop_fd);
+	}
+	free(volumes->item);
+	*volumes = (struct volumes){0};
+}
+
+static int configure_loop(const struct loop_config *config, char **device, struct error *err)
+{
+	_cleanup_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+
+	if (control < 0)
+		return error_sys(err, errno, "open /dev/loop-control");
+	for (int i = 0; i < LOOP_TRIES; i++) {
+		_cleanup_free_ char *path = NULL;
+		_cleanup_close_ int fd = -1;
+		int number = ioctl(control, LOOP_CTL_GET_FREE);
+
+		if (number < 0)
+			return error_sys(err, errno, "find a free loop device");
+		path = string_format("/dev/loop%d", number);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			return error_sys(err, errno, "open %s", path);
+		if (ioctl(fd, LOOP_CONFIGURE, config) == 0) {
+			*device = steal(&path);
+			return steal_fd(&fd);
+		}
+		if (errno != EBUSY)
+			return error_sys(err, errno, "set up %s", path);
+	}
+	return error_set(err, "find a free loop device: others were faster %d times", LOOP_TRIES);
+}
+
+/* A loop device over the partition, which goes away with its last user. */
+static int attach_loop(const char *disk, const struct partition *partition, enum guest_mode mode,
+		       struct volume *volume, struct error *err)
+{
+	_cleanup_close_ int file =
+		open(disk, (mode == GUEST_READ_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	struct loop_config config = {.fd = (uint32_t)file};
+
+	if (file < 0)
+		return error_sys(err, errno, "open %s", disk);
+	config.info.lo_offset = partition->start;
+	config.info.lo_sizelimit = partition->length;
+	config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+	if (mode == GUEST_READ_ONLY)
+		config.info.lo_flags |= LO_FLAGS_READ_ONLY;
+	volume->loop_fd = configure_loop(&config, &volume->device, err);
+	return volume->loop_fd < 0 ? -1 : 0;
+}
+
+static char *copy_or_null(const char *string)
+{
+	return string ? string_copy(string) : NULL;
+}
+
+static bool is_block_device(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
+static int add_partition(const struct guest *guest, const struct partition *partition,
+			 enum guest_mode mode, struct volumes *volumes, struct error *err)
+{
+	struct volume *volume = volumes_add(volumes);
+
+	volume->partition = partition->number;
+	volume->filesystem = copy_or_null(partition->filesystem);
+	volume->uuid = copy_or_null(partition->uuid);
+	volume->label = copy_or_null(partition->label);
+	volume->partuuid = copy_or_null(partition->partuuid);
+	volume->partlabel = copy_or_null(partition->name);
+	volume->device = guest_partition_path(guest->disk, partition->number);
+	if (is_block_device(volume->device) || !filesystem_is_supported(volume->filesystem))
+		return 0;
+	free(volume->device);
+	volume->device = NULL;
+	return attach_loop(guest->disk, partition, mode, volume, err);
+}
+
+int volumes_add_partitions(const struct guest *guest, enum guest_mode mode, struct volumes *volumes,
+			   struct error *err)
+{
+	for (size_t i = 0; i < guest->layout.count; i++) {
+		const struct partition *partition = &guest->layout.partition[i];
+
+		if (!partition->is_extended &&
+		    add_partition(guest, partition, mode, volumes, err) < 0)
+			return error_in(err, "partition %d of %s", partition->number, guest->disk);
+	}
+	return 0;
+}
+
+bool filesystem_is_supported(const char *filesystem)
+{
+	for (size_t i = 0; i < array_length(filesystems); i++)
+		if (string_equal(filesystems[i].name, filesystem))
+			return true;
+	return false;
+}
+
+bool filesystem_can_be_root(const char *filesystem)
+{
+	for (size_t i = 0; i < array_length(filesystems); i++)
+		if (string_equal(filesystems[i].name, filesystem))
+			return filesystems[i].can_be_root;
+	return false;
+}
+
+static void add_option(struct text *options, const char *option)
+{
+	if (*option)
+		text_addf(options, "%s%s", options->length ? "," : "", option);
+}
+
+int volume_mount(const struct volume *volume, const char *where, enum mount_mode mode,
+		 const char *subvolume, struct error *err)
+{
+	unsigned long flags = MS_NODEV | MS_NOSUID | (mode == MOUNT_READ_WRITE ? 0 : MS_RDONLY);
+	_cleanup_text_ struct text options = {0};
+
+	for (size_t i = 0; i < array_length(filesystems); i++) {
+		if (!string_equal(filesystems[i].name, volume->filesystem))
+			continue;
+		add_option(&options, filesystems[i].options);
+		if (mode == MOUNT_LOOK)
+			add_option(&options, filesystems[i].look);
+	}
+	if (subvolume)
+		text_addf(&options, "%ssubvol=%s", options.length ? "," : "", subvolume);
+	if (mount(volume->device, where, volume->filesystem, flags, text_string(&options)) < 0)
+		return error_sys(err, errno, "mount %s (%s)", volume->device, volume->filesystem);
+	return 0;
+}

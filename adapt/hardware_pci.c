@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* The PCI part of the hardware, through libpci; the one file that includes its headers. */
+#include <pci/pci.h>
+#include <setjmp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adapt/hardware_parts.h"
+#include "base/file.h"
+#include "base/scope.h"
+#include "base/text.h"
+
+enum {
+	DUMP_LIMIT = 16 << 20, /* 4 KiB of configuration space are 13 KiB of text */
+	DEVICE_LIMIT = 65536,
+	VENDOR_VIRTIO = 0x1af4,
+};
+
+/*
+ * libpci's error hook must not return and is given no context: it leaves by longjmp through this,
+ * which is set only while a scan runs in this thread.
+ */
+struct trap {
+	jmp_buf jump;
+	struct error *err;
+};
+
+static _Thread_local struct trap *trap;
+
+__attribute__((noreturn, format(printf, 1, 2))) static void on_error(char *message, ...)
+{
+	_Thread_local static char line[512];
+	va_list args;
+
+	va_start(args, message);
+	vsnprintf(line, sizeof(line), message, args);
+	va_end(args);
+	error_set(trap->err, "%s", line);
+	longjmp(trap->jump, 1);
+}
+
+__attribute__((format(printf, 1, 2))) static void on_message(char *message, ...)
+{
+	(void)message;
+}
+
+static struct pci_access *pci_new(int method)
+{
+	struct pci_access *access = pci_alloc();
+
+	access->method = (unsigned int)method;
+	access->error = on_error;
+	access->warning = on_message;
+	access->debug = on_message;
+	return access;
+}
+
+/* As the kernel's pci_uevent() composes it. */
+static char *compose_modalias(const struct device *device)
+{
+	return string_format("pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X", device->vendor,
+			     device->device, device->subsystem_vendor, device->subsystem_device,
+			     device->class >> 16, device->class >> 8 & 0xff, device->class & 0xff);
+}
+
+static void add_pci(struct pci_access *access, struct pci_dev *pci, struct hardware *hardware)
+{
+	struct device *device = hardware_add_device(hardware);
+	char name[256];
+
+	pci_fill_info(pci, PCI_FILL_IDENT | PCI_FILL_CLASS | PCI_FILL_CLASS_EXT | PCI_FILL_SUBSYS |
+				   PCI_FILL_MODULE_ALIAS | PCI_FILL_DRIVER);
+	device->bus = string_copy("pci");
+	device->slot = string_format("%04x:%02x:%02x.%d", (unsigned int)pci->domain, pci->bus,
+				     pci->dev, pci->func);
+	device->vendor = pci->vendor_id;
+	device->device = pci->device_id;
+	device->subsystem_vendor = pci->subsys_vendor_id;
+	device->subsystem_device = pci->subsys_id;
+	device->class = (uint32_t)pci->device_class << 8 | pci->prog_if;
+	device->revision = pci->rev_id;
+	if (pci->module_alias) /* with the newline of sysfs */
+		device->modalias = string_copy(string_trim(pci->module_alias));
+	else
+		device->modalias = compose_modalias(device);
+	if (pci_get_string_property(pci, PCI_FILL_DRIVER))
+		device->driver = string_copy(pci_get_string_property(pci, PCI_FILL_DRIVER));
+	device->name = printable_copy(
+		pci_lookup_name(access, name, sizeof(name),
+				PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_HWDB,
+				pci->vendor_id, pci->device_id));
+}
+
+static int scan(struct pci_access *access, struct hardware *hardware, struct error *err)
+{
+	struct trap here = {.err = err};
+
+	trap = &here;
+	if (setjmp(here.jump)) {
+		trap = NULL;
+		return -1;
+	}
+	pci_init(access);
+	pci_scan_bus(access);
+	for (struct pci_dev *pci = access->devices; pci; pci = pci->next) {
+		if (hardware->device_count >= DEVICE_LIMIT)
+			on_error("more than %d devices", DEVICE_LIMIT);
+		add_pci(access, pci, hardware);
+	}
+	trap = NULL;
+	return 0;
+}
+
+static int compare_slots(const void *a, const void *b)
+{
+	return strcmp(((const struct device *)a)->slot, ((const struct device *)b)->slot);
+}
+
+/* libpci lists the devices in the order of readdir(), newest first. */
+static int scan_sorted(struct pci_access *access, struct hardware *hardware, struct error *err)
+{
+	int result = scan(access, hardware, err);
+
+	if (result == 0 && hardware->device_count > 1)
+		qsort(hardware->device, hardware->device_count, sizeof(*hardware->device),
+		      compare_slots);
+	pci_cleanup(access);
+	return result;
+}
+
+int hardware_scan_pci(const char *root, struct hardware *hardware, struct error *err)
+{
+	_cleanup_free_ char *bus = string_format("%s/sys/bus/pci", root);
+	_cleanup_free_ char *devices = string_format("%s/devices", bus);
+	struct pci_access *pci;
+
+	if (access(devices, F_OK) != 0)
+		return 0;
+	pci = pci_new(PCI_ACCESS_SYS_BUS_PCI);
+	pci_set_param(pci, "sysfs.path", bus);
+	return scan_sorted(pci, hardware, err);
+}
+
+/*
+ * Virtio 1.2, 4.1.2: transitional functions are 0x1000 to 0x103f and carry the type as subsystem
+ * id, others are 0x1040 plus the type. Name and driver are those of a device nobody has seen.
+ */
+static void add_virtio(struct hardware *hardware, size_t function)
+{
+	const struct device *pci = &hardware->device[function];
+	unsigned int type = pci->device >= 0x1040 ? pci->device - 0x1040 : pci->subsystem_device;
+	char *slot = string_format("%s/virtio", pci->slot);
+	struct device *device = hardware_add_device(hardware);
+
+	device->bus = string_copy("virtio");
+	device->slot = slot;
+	device->modalias = string_format("virtio:d%08Xv%08X", type, VENDOR_VIRTIO);
+}
+
+static int scan_dump(const char *path, struct hardware *hardware, struct error *err)
+{
+	_cleanup_text_ struct text text = {0};
+	struct pci_access *pci;
+	size_t functions;
+
+	/* libpci reads a file of any size to its end; one that is no file would not end. */
+	if (file_read(path, DUMP_LIMIT, &text, err) < 0)
+		return -1;
+	pci = pci_new(PCI_ACCESS_DUMP);
+	pci_set_param(pci, "dump.name", (char *)path);
+	if (scan_sorted(pci, hardware, err) < 0)
+		return -1;
+	functions = hardware->device_count;
+	if (functions == 0)
+		return error_set(err, "holds no device: it is not the output of lspci -x");
+	for (size_t i = 0; i < functions; i++)
+		if (hardware->device[i].vendor == VENDOR_VIRTIO &&
+		    hardware->device[i].device >= 0x1000 && hardware->device[i].device <= 0x107f)
+			add_virtio(hardware, i);
+	return 0;
+}
+
+int hardware_read_pci_dump(const char *path, struct hardware *out, struct error *err)
+{
+	_cleanup_hardware_ struct hardware hardware = {0};
+
+	hardware.source = string_copy(path);
+	if (scan_dump(path, &hardware, err) < 0)
+		return error_in(err, "read the PCI dump %s", path);
+	*out = hardware;
+	hardware = (struct hardware){0};
+	return 0;
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <string.h>
+
+#include "adapt/drivers.h"
+#include "base/scope.h"
+#include "cli/adaptation.h"
+#include "cli/command.h"
+
+static const char *or_dash(const char *string)
+{
+	return string && *string ? string : "-";
+}
+
+static void render_machine(const struct hardware *hardware, struct text *out)
+{
+	text_addf(out, "Machine   %s %s, serial %s, BIOS %s\n", or_dash(hardware->dmi_vendor),
+		  or_dash(hardware->dmi_product), or_dash(hardware->dmi_serial),
+		  or_dash(hardware->dmi_bios));
+	text_addf(out, "Processor %s\n", or_dash(hardware->cpu_vendor));
+	text_addf(out, "Firmware  %s%s\n", hardware->is_uefi ? "UEFI" : "BIOS",
+		  hardware->has_secure_boot ? ", Secure Boot is on" : "");
+}
+
+static void render_disks(const struct hardware *hardware, struct text *out)
+{
+	text_addf(out, "\nDisks\n");
+	for (size_t i = 0; i < hardware->disks.count; i++) {
+		const struct disk *disk = &hardware->disks.item[i];
+		_cleanup_free_ char *size = size_format(disk->size);
+
+		text_addf(out, "  %-14s %9s  %-6s %-4s model=%s serial=%s wwn=%s\n", disk->path,
+			  size, or_dash(disk->transport), disk->rotational ? "hdd" : "ssd",
+			  or_dash(disk->model), or_dash(disk->serial), or_dash(disk->wwn));
+	}
+	if (hardware->disks.count == 0)
+		text_add(
+			out,
+			"  none was found: is a driver missing, or a RAID mode set in firmware?\n");
+}
+
+static void render_nics(const struct hardware *hardware, struct text *out)
+{
+	text_addf(out, "\nNetwork\n");
+	for (size_t i = 0; i < hardware->nic_count; i++) {
+		const struct nic *nic = &hardware->nic[i];
+
+		text_addf(out, "  %-14s %s  driver %s at %s, %s\n", nic->name, or_dash(nic->mac),
+			  or_dash(nic->driver), or_dash(nic->slot),
+			  nic->has_link ? "link" : "no link");
+	}
+	if (hardware->nic_count == 0)
+		text_add(out, "  none was found\n");
+}
+
+static void render_devices(const struct hardware *hardware, const struct drivers_db *db,
+			   struct text *out)
+{
+	text_addf(out, "\nPCI devices\n");
+	for (size_t i = 0; i < hardware->device_count; i++) {
+		const struct device *device = &hardware->device[i];
+
+		if (strcmp(device->bus, "pci") != 0)
+			continue;
+		text_addf(out, "  %-12s %04x:%04x %-8s %-14s %s\n", device->slot, device->vendor,
+			  device->device, drivers_db_role(db, device), or_dash(device->driver),
+			  or_dash(device->name));
+	}
+}
+
+static int print_hardware(const struct hardware *hardware, struct output *output, struct error *err)
+{
+	_cleanup_text_ struct text text = {0};
+	struct drivers_db *db = NULL;
+
+	if (drivers_db_load(NULL, &db, err) < 0)
+		return -1;
+	render_machine(hardware, &text);
+	render_disks(hardware, &text);
+	render_nics(hardware, &text);
+	render_devices(hardware, db, &text);
+	drivers_db_free(db);
+	output_result(output, text_string(&text));
+	return 0;
+}
+
+enum exit_status command_detect(const struct options *options, struct output *output,
+				struct error *err)
+{
+	_cleanup_hardware_ struct hardware hardware = {0};
+	_cleanup_text_ struct text text = {0};
+	json_object *object;
+
+	if (options->arguments.count > 0) {
+		error_set(err, "detect takes no argument");
+		return EXIT_USAGE;
+	}
+	if (adaptation_hardware(options, &hardware, err) < 0)
+		return EXIT_REFUSED;
+	if (!options->json)
+		return print_hardware(&hardware, output, err) < 0 ? EXIT_REFUSED : EXIT_DONE;
+	object = hardware_json(&hardware);
+	text_addf(&text, "%s\n",
+		  json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
+								 JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+	output_result(output, text_string(&text));
+	return EXIT_DONE;
+}

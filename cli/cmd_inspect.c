@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <string.h>
+#include <unistd.h>
+
+#include "adapt/guest.h"
+#include "base/scope.h"
+#include "cli/command.h"
+#include "restore/layout.h"
+#include "restore/source.h"
+
+static const char *or_dash(const char *string)
+{
+	return string && *string ? string : "-";
+}
+
+static void render_layout(const struct layout *layout, struct text *out)
+{
+	text_addf(out, "\nPartitions (%s%s%s)\n", layout->table ? layout->table : "no table",
+		  layout->disk_id ? ", id " : "", layout->disk_id ? layout->disk_id : "");
+	for (size_t i = 0; i < layout->count; i++) {
+		const struct partition *p = &layout->partition[i];
+		_cleanup_free_ char *size = size_format(p->length);
+
+		text_addf(out, "  %2d %9s at %-12llu %-12s label %s uuid %s%s%s%s\n", p->number,
+			  size, (unsigned long long)p->start, or_dash(p->filesystem),
+			  or_dash(p->label), or_dash(p->uuid),
+			  p->is_esp ? " [EFI system partition]" : "",
+			  p->is_bios_boot ? " [BIOS boot]" : "", p->bootable ? " [active]" : "");
+	}
+}
+
+static void render_guest(const struct guest *guest, struct text *out)
+{
+	text_addf(out, "\nSystem      %s (%s), host name %s\n", or_dash(guest->os_name),
+		  or_dash(guest->architecture), or_dash(guest->hostname));
+	for (size_t i = 0; i < guest->kernel_count; i++)
+		text_addf(out, "Kernel      %s, image %s, initramfs %s\n", guest->kernel[i].release,
+			  or_dash(guest->kernel[i].image), or_dash(guest->kernel[i].initramfs));
+	for (size_t i = 0; i < guest->mount_count; i++)
+		text_addf(out, "Mount       %-10s %s (%s)\n", guest->mount[i].where,
+			  or_dash(guest->mount[i].device), or_dash(guest->mount[i].filesystem));
+}
+
+struct inspection {
+	json_object *image; /* or NULL for --root */
+	struct layout layout;
+	struct guest guest;
+	bool has_guest;
+	char *no_guest; /* why the system was not read */
+};
+
+/* A disk or a raw image can be mounted; other formats would have to be restored first. */
+static void inspect_guest(const char *path, bool is_raw, struct inspection *in)
+{
+	_cleanup_error_ struct error err = {0};
+
+	if (!is_raw) {
+		in->no_guest =
+			string_copy("reading the system inside this image format is not "
+				    "supported yet: `v2p restore --no-adapt` it to a file and "
+				    "inspect that");
+		return;
+	}
+	if (geteuid() != 0) {
+		in->no_guest = string_copy("reading the system takes root");
+		return;
+	}
+	in->has_guest = guest_open_disk(path, GUEST_READ_ONLY, &in->guest, &err) == 0;
+	if (!in->has_guest)
+		in->no_guest = string_copy(error_text(&err));
+}
+
+static int inspect_image(const char *path, const char *format, struct inspection *in,
+			 struct error *err)
+{
+	_cleanup_source_ struct source *source = NULL;
+
+	if (source_open(path, format, &source, err) < 0)
+		return -1;
+	in->image = source_describe(source);
+	if (layout_read_source(source, &in->layout, err) < 0)
+		return -1;
+	inspect_guest(path, strcmp(source->ops->name, "raw") == 0, in);
+	return 0;
+}
+
+static int inspect(const struct options *options, struct inspection *in, struct error *err)
+{
+	if (!options->root)
+		return inspect_image(options->arguments.item[0], options->format, in, err);
+	if (guest_open_root(options->root, &in->guest, err) < 0)
+		return -1;
+	in->has_guest = true;
+	return 0;
+}
+
+static void render_text(const struct inspection *in, struct text *out)
+{
+	if (in->image) {
+		json_object_object_foreach(in->image, name, value) text_addf(
+			out, "%-16s %s\n", name, value ? json_object_get_string(value) : "-");
+		render_layout(&in->layout, out);
+	}
+	if (in->has_guest)
+		render_guest(&in->guest, out);
+	else
+		text_addf(out, "\nSystem      not read: %s\n", in->no_guest);
+}
+
+static void render_json(const struct inspection *in, struct text *out)
+{
+	json_object *object = json_object_new_object();
+
+	if (in->image) {
+		json_object_object_add(object, "image", json_object_get(in->image));
+		json_object_object_add(object, "layout", layout_json(&in->layout));
+	}
+	if (in->has_guest)
+		json_object_object_add(object, "guest", guest_json(&in->guest));
+	else
+		json_object_object_add(object, "no-guest", json_object_new_string(in->no_guest));
+	text_addf(out, "%s\n",
+		  json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
+								 JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+}
+
+enum exit_status command_inspect(const struct options *options, struct output *output,
+				 struct error *err)
+{
+	struct inspection in = {.guest = {.root_fd = -1}};
+	_cleanup_text_ struct text text = {0};
+	enum exit_status status = EXIT_REFUSED;
+
+	if (options->arguments.count + (options->root != NULL) != 1) {
+		error_set(err, "inspect wants one image or disk, or --root DIR");
+		return EXIT_USAGE;
+	}
+	if (inspect(options, &in, err) == 0) {
+		if (options->json)
+			render_json(&in, &text);
+		else
+			render_text(&in, &text);
+		output_result(output, text_string(&text));
+		status = EXIT_DONE;
+	}
+	if (in.has_guest)
+		guest_release(&in.guest);
+	layout_release(&in.layout);
+	json_object_put(in.image);
+	free(in.no_guest);
+	return status;
+}

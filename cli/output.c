@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "cli/output.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/report.h"
+#include "base/scope.h"
+#include "base/text.h"
+
+enum { BAR_WIDTH = 30 };
+
+static const struct {
+	const char *name;
+	enum progress_mode mode;
+} modes[] = {
+	{"bar", PROGRESS_BAR},
+	{"json", PROGRESS_JSON},
+	{"none", PROGRESS_NONE},
+};
+
+static int progress_mode(const char *name, enum progress_mode *out, struct error *err)
+{
+	if (!name || strcmp(name, "auto") == 0) {
+		*out = isatty(STDERR_FILENO) ? PROGRESS_BAR : PROGRESS_LINES;
+		return 0;
+	}
+	for (size_t i = 0; i < array_length(modes); i++) {
+		if (strcmp(modes[i].name, name) == 0) {
+			*out = modes[i].mode;
+			return 0;
+		}
+	}
+	return error_set(err, "--progress %s: the modes are auto, bar, json and none", name);
+}
+
+int output_open(struct output *output, const char *log, const char *mode, bool json,
+		struct error *err)
+{
+	*output = (struct output){.json = json};
+	if (progress_mode(mode, &output->progress, err) < 0)
+		return -1;
+	if (!log)
+		return 0;
+	output->log = fopen(log, "ae");
+	if (!output->log)
+		return error_sys(err, errno, "open log %s", log);
+	setvbuf(output->log, NULL, _IOLBF, 0);
+	return 0;
+}
+
+void output_close(struct output *output)
+{
+	if (output->log)
+		fclose(output->log);
+	output->log = NULL;
+}
+
+static void to_log(struct output *output, const char *text)
+{
+	char stamp[32] = "";
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (!output->log)
+		return;
+	if (gmtime_r(&now, &tm))
+		strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	fprintf(output->log, "%s %s%s", stamp, text, has_suffix(text, "\n") ? "" : "\n");
+}
+
+/* The bar's line ends before anything else is written. */
+static void end_bar(struct output *output)
+{
+	if (output->bar_is_drawn)
+		fputc('\n', stderr);
+	output->bar_is_drawn = false;
+}
+
+void output_say(struct output *output, const char *format, ...)
+{
+	_cleanup_text_ struct text text = {0};
+	va_list args;
+
+	va_start(args, format);
+	text_vaddf(&text, format, args);
+	va_end(args);
+	end_bar(output);
+	if (!output->json)
+		fprintf(stderr, "%s\n", text_string(&text));
+	to_log(output, text_string(&text));
+}
+
+void output_result(struct output *output, const char *text)
+{
+	end_bar(output);
+	fputs(text, stdout);
+	fflush(stdout);
+	to_log(output, text);
+}
+
+void output_error(struct output *output, const char *text)
+{
+	_cleanup_free_ char *line = string_format("v2p: %s", text);
+
+	end_bar(output);
+	fprintf(stderr, "%s\n", line);
+	to_log(output, line);
+}
+
+static void render_progress(const struct write_progress *p, struct text *out)
+{
+	double part = p->total ? (double)p->done / (double)p->total : 1;
+	double rate = p->seconds > 0 ? (double)p->done / 1048576 / p->seconds : 0;
+	double left = part > 0 ? p->seconds / part - p->seconds : 0;
+	_cleanup_free_ char *done = size_format(p->done);
+	_cleanup_free_ char *total = size_format(p->total);
+
+	text_addf(out, "%3.0f %%  %s of %s  %.1f MiB/s  %d:%02d left", part * 100, done, total,
+		  rate, (int)left / 60, (int)left % 60);
+}
+
+static void draw_bar(const struct write_progress *p, const char *numbers)
+{
+	int filled = p->total ? (int)((double)p->done / (double)p->total * BAR_WIDTH) : BAR_WIDTH;
+
+	fprintf(stderr, "\r  [%.*s%*s] %s  ", filled,
+		"==============================", BAR_WIDTH - filled, "", numbers);
+	fflush(stderr);
+}
+
+void output_progress(void *context, const struct write_progress *progress)
+{
+	struct output *output = context;
+	_cleanup_text_ struct text numbers = {0};
+	bool is_last = progress->done == progress->total;
+	double interval = output->progress == PROGRESS_LINES ? 2 : 0.2;
+
+	if (output->progress == PROGRESS_NONE)
+		return;
+	if (!is_last && progress->seconds - output->last_progress < interval)
+		return;
+	output->last_progress = progress->seconds;
+	if (output->progress == PROGRESS_JSON) {
+		fprintf(stderr,
+			"{\"done\":%llu,\"total\":%llu,\"written\":%llu,\"seconds\":%.3f}\n",
+			(unsigned long long)progress->done, (unsigned long long)progress->total,
+			(unsigned long long)progress->written, progress->seconds);
+		return;
+	}
+	render_progress(progress, &numbers);
+	if (output->progress == PROGRESS_LINES) {
+		fprintf(stderr, "  %s\n", text_string(&numbers));
+		return;
+	}
+	draw_bar(progress, text_string(&numbers));
+	output->bar_is_drawn = true;
+}

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* The program as a user meets it: exit status, what it says, and what it leaves on the disk. */
+#include "tests/test.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/process.h"
+#include "base/scope.h"
+#include "base/text.h"
+
+enum { MIB = 1 << 20 };
+
+static char directory[] = "/tmp/v2p-test-commands-XXXXXX";
+
+static int enter_directory(void **state)
+{
+	(void)state;
+	return mkdtemp(directory) && chdir(directory) == 0 ? 0 : -1;
+}
+
+static int remove_directory(void **state)
+{
+	const char *argv[] = {"rm", "-rf", directory, NULL};
+
+	(void)state;
+	return process_check(argv, NULL, NULL);
+}
+
+static void run(struct process_result *result, const char *const *argv)
+{
+	const struct process process = {.argv = argv, .timeout_ms = 120000};
+
+	assert_int_equal(process_run(&process, result, NULL), 0);
+}
+
+#define v2p(result, ...) run(result, (const char *const[]){V2P_PROGRAM, __VA_ARGS__, NULL})
+
+static void shell(const char *command)
+{
+	const char *argv[] = {"sh", "-ec", command, NULL};
+	_cleanup_error_ struct error err = {0};
+
+	if (process_check(argv, NULL, &err) < 0)
+		fail_msg("%s", error_text(&err));
+}
+
+static bool has_program(const char *name)
+{
+	_cleanup_free_ char *command = string_format("command -v %s >/dev/null", name);
+
+	return system(command) == 0;
+}
+
+static void expect(const struct process_result *result, int status, const char *message)
+{
+	if (result->status != status || !strstr(text_string(&result->errors), message))
+		fail_msg("status %d (expected %d), stderr: %s", result->status, status,
+			 text_string(&result->errors));
+}
+
+/* 64 MiB, MBR, one partition with what make says ("mke2fs -q -t ext4", "mkfs.vfat"). */
+static void make_image(const char *name, const char *make)
+{
+	_cleanup_free_ char *command = string_format(
+		"rm -f %1$s p; truncate -s 64M %1$s; echo 'start=2048,type=83' | sfdisk -q %1$s; "
+		"truncate -s 63M p; %2$s p; dd if=p of=%1$s bs=1M seek=1 conv=notrunc,sparse "
+		"status=none",
+		name, make);
+
+	shell(command);
+}
+
+static void make_disk(const char *name, unsigned int mib)
+{
+	_cleanup_free_ char *command = string_format(
+		"rm -f %1$s; yes v2p | head -c %2$u > %1$s; cp %1$s %1$s.before", name, mib * MIB);
+
+	shell(command);
+}
+
+static void expect_untouched(const char *name)
+{
+	_cleanup_free_ char *command = string_format("cmp %1$s %1$s.before", name);
+
+	shell(command);
+}
+
+static void help_lists_the_commands(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	v2p(&result, "--help");
+	assert_int_equal(result.status, 0);
+	assert_non_null(strstr(text_string(&result.output), "  restore  IMAGE DISK"));
+	assert_non_null(strstr(text_string(&result.output), "Exit status: 0 done;"));
+}
+
+static void every_command_has_its_help(void **state)
+{
+	static const char *const names[] = {"inspect", "detect", "restore", "adapt", "profile"};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(names); i++) {
+		_cleanup_process_result_ struct process_result result = {0};
+
+		v2p(&result, names[i], "--help");
+		assert_int_equal(result.status, 0);
+		assert_non_null(strstr(text_string(&result.output), "Options:\n"));
+		assert_non_null(strstr(text_string(&result.output), "--json"));
+	}
+}
+
+static void an_unknown_command_is_a_usage_error(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	v2p(&result, "restroe");
+	expect(&result, 2, "v2p: unknown command restroe: v2p --help lists the commands");
+}
+
+static void an_unknown_option_is_a_usage_error(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	v2p(&result, "restore", "--force", "a", "b");
+	expect(&result, 2, "v2p: unknown option --force: see v2p restore --help");
+}
+
+static void what_is_not_supported_says_so(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	v2p(&result, "verify", "a", "b");
+	expect(&result, 2, "this command is not supported yet");
+}
+
+static void a_raw_image_is_restored_to_a_file(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	unlink("new.disk");
+	v2p(&result, "restore", "--no-adapt", "--yes", "a.raw", "new.disk");
+	expect(&result, 0, "");
+	shell("cmp a.raw new.disk");
+}
+
+static void a_bigger_disk_is_used_to_its_end(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	make_disk("big.disk", 100);
+	v2p(&result, "restore", "--no-adapt", "--yes", "a.raw", "big.disk");
+	expect(&result, 0, "");
+	shell("test $(sfdisk -l -o Sectors -q big.disk | tail -n 1) -ge 202000; "
+	      "dd if=big.disk of=p bs=1M skip=1 status=none; e2fsck -fn p; "
+	      "test $(dumpe2fs -h p 2>/dev/null | sed -n 's/^Block count: *//p') -ge 100000");
+}
+
+static void a_dry_run_writes_nothing(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	make_disk("big.disk", 100);
+	v2p(&result, "restore", "--no-adapt", "--dry-run", "a.raw", "big.disk");
+	expect(&result, 0, "");
+	assert_non_null(strstr(text_string(&result.output), "everything on it is overwritten"));
+	assert_non_null(
+		strstr(text_string(&result.output), "grow    partition 1 from 63 MiB to 99"));
+	expect_untouched("big.disk");
+}
+
+static void nobody_to_ask_means_no(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	make_disk("big.disk", 100);
+	v2p(&result, "restore", "--no-adapt", "a.raw", "big.disk");
+	expect(&result, 1, "big.disk would be overwritten and nobody can be asked: say --yes");
+	expect_untouched("big.disk");
+}
+
+static void a_truncated_qcow2_is_refused_before_writing(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	if (!has_program("qemu-img"))
+		skip();
+	make_image("a.raw", "mke2fs -q -t ext4");
+	shell("head -c 8M /dev/urandom | dd of=a.raw bs=1M seek=20 conv=notrunc status=none; "
+	      "qemu-img convert -f raw -O qcow2 a.raw a.qcow2; truncate -s 5M a.qcow2");
+	make_disk("disk", 64);
+	v2p(&result, "restore", "--no-adapt", "--yes", "a.qcow2", "disk");
+	expect(&result, 1, "truncated");
+	expect_untouched("disk");
+}
+
+static void an_image_bigger_than_the_disk_is_refused(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	make_disk("disk", 32);
+	v2p(&result, "restore", "--no-adapt", "--yes", "a.raw", "disk");
+	expect(&result, 1, "64 MiB");
+	expect(&result, 1, "32 MiB");
+	expect_untouched("disk");
+}
+
+static void an_image_without_linux_is_refused_before_writing(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	if (!has_program("mkfs.vfat") || geteuid() != 0)
+		skip();
+	make_image("a.raw", "mkfs.vfat");
+	make_disk("disk", 64);
+	v2p(&result, "restore", "--yes", "a.raw", "disk");
+	expect(&result, 1, "found: vfat on partition 1): v2p adapts Linux only");
+	expect_untouched("disk");
+}
+
+static void a_format_that_is_not_supported_is_named(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	if (!has_program("qemu-img"))
+		skip();
+	shell("qemu-img create -q -f vmdk a.vmdk 64M");
+	make_disk("disk", 64);
+	v2p(&result, "restore", "--no-adapt", "--yes", "a.vmdk", "disk");
+	expect(&result, 1, "VMDK");
+	expect_untouched("disk");
+}
+
+static void a_rule_that_matches_no_disk_is_refused(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	v2p(&result, "restore", "--no-adapt", "--yes", "a.raw", "serial=no-such-serial");
+	expect(&result, 1, "serial=no-such-serial");
+}
+
+static void the_image_is_not_its_own_target(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	v2p(&result, "restore", "--no-adapt", "--yes", "a.raw", "a.raw");
+	expect(&result, 1, "a.raw is the image itself: name the disk to write to");
+}
+
+static void a_missing_image_is_named(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	v2p(&result, "restore", "--yes", "nowhere.qcow2", "disk");
+	expect(&result, 1, "nowhere.qcow2: No such file or directory");
+}
+
+static void a_profile_with_an_unknown_key_is_refused(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	shell("printf '[Disk]\\nrulle = smallest\\n' > lab.conf");
+	v2p(&result, "restore", "--yes", "--profile", "lab.conf");
+	expect(&result, 1, "profile lab.conf, line 2: unknown key rulle in [Disk]: it has rule");
+}
+
+static void inspect_shows_the_partition_table_as_json(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	v2p(&result, "inspect", "--json", "a.raw");
+	expect(&result, 0, "");
+	assert_non_null(strstr(text_string(&result.output), "\"format\":\"raw\""));
+	assert_non_null(strstr(text_string(&result.output), "\"filesystem\":\"ext4\""));
+}
+
+static void detect_prints_a_document_that_it_reads_back(void **state)
+{
+	_cleanup_process_result_ struct process_result first = {0}, second = {0};
+
+	(void)state;
+	v2p(&first, "detect", "--json");
+	expect(&first, 0, "");
+	assert_int_equal(file_replace("machine.json", text_string(&first.output),
+				      first.output.length, 0644, NULL),
+			 0);
+	v2p(&second, "detect", "--json", "--hardware", "machine.json");
+	expect(&second, 0, "");
+	assert_non_null(strstr(text_string(&second.output), "\"hardware-version\":1"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(help_lists_the_commands),
+		cmocka_unit_test(every_command_has_its_help),
+		cmocka_unit_test(an_unknown_command_is_a_usage_error),
+		cmocka_unit_test(an_unknown_option_is_a_usage_error),
+		cmocka_unit_test(what_is_not_supported_says_so),
+		cmocka_unit_test(a_raw_image_is_restored_to_a_file),
+		cmocka_unit_test(a_bigger_disk_is_used_to_its_end),
+		cmocka_unit_test(a_dry_run_writes_nothing),
+		cmocka_unit_test(nobody_to_ask_means_no),
+		cmocka_unit_test(a_truncated_qcow2_is_refused_before_writing),
+		cmocka_unit_test(an_image_bigger_than_the_disk_is_refused),
+		cmocka_unit_test(an_image_without_linux_is_refused_before_writing),
+		cmocka_unit_test(a_format_that_is_not_supported_is_named),
+		cmocka_unit_test(a_rule_that_matches_no_disk_is_refused),
+		cmocka_unit_test(the_image_is_not_its_own_target),
+		cmocka_unit_test(a_missing_image_is_named),
+		cmocka_unit_test(a_profile_with_an_unknown_key_is_refused),
+		cmocka_unit_test(inspect_shows_the_partition_table_as_json),
+		cmocka_unit_test(detect_prints_a_document_that_it_reads_back),
+	};
+
+	return cmocka_run_group_tests(tests, enter_directory, remove_directory);
+}

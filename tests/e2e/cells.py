@@ -1,0 +1,56 @@
+"""The machines on which images are tried. Data; how a row is run is in scenarios.py."""
+
+import dataclasses
+
+import golden
+from machine import Hardware
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A row: what is done with which image on which machine, and how that must end."""
+    name: str
+    kind: str               # boot: the image as it is; restore: medium, restore, boot from disk
+    image: str
+    hardware: Hardware
+    expect: str = "marker"  # boot: the event that must end it; restore: `marker` or `status N`
+    host: str = "golden-a"
+    medium: str = "kernel"  # restore: kernel (-kernel/-initrd), cdrom or usb (the ISO)
+    disk_size: int = 5 << 30
+    profile: str = ""       # lines that the profile has beside the usual ones
+    # QEMU's blkdebug rules for the target, to play a disk that fails.
+    blkdebug: str = ""
+    says: str = ""          # a pattern that must be on the screen
+    entry: str = ""         # the label that the firmware's boot entry must have
+
+
+Q35_AHCI = Hardware("q35", "bios", "ahci", "e1000e", "52:54:00:00:d0:01", product="Cell 1")
+PC_MEGASAS = Hardware("pc", "bios", "megasas", "rtl8139", "52:54:00:00:d0:02", product="Cell 2")
+UEFI_NVME = Hardware("q35", "uefi", "nvme", "e1000e", "52:54:00:00:d0:03", product="Cell 3")
+
+# A sector 300 MiB into the disk that cannot be written: the restore has begun by then.
+WRITE_ERRORS = """\
+[inject-error]
+event = "none"
+iotype = "write"
+errno = "5"
+sector = "614400"
+"""
+
+CELLS = [
+    Cell("golden-a", "boot", "a", golden.IMAGES["a"].hardware),
+    Cell("golden-b", "boot", "b", golden.IMAGES["b"].hardware, host="golden-b"),
+    Cell("disease", "boot", "a", Q35_AHCI, expect="initramfs shell"),
+    Cell("1", "restore", "a", Q35_AHCI),
+    Cell("2", "restore", "a", PC_MEGASAS),
+    Cell("3", "restore", "b", UEFI_NVME, host="golden-b", entry="debian"),
+    Cell("bad-disk", "restore", "a", Q35_AHCI, expect="status 3", blkdebug=WRITE_ERRORS,
+         says=r"Input/output error"),
+]
+
+
+def find(name):
+    for cell in CELLS:
+        if cell.name == name:
+            return cell
+    raise KeyError(f"no cell {name}; there are: {' '.join(cell.name for cell in CELLS)}")

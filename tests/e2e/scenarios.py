@@ -1,0 +1,242 @@
+"""How a cell is run: an image booted as it is, or restored from the rescue medium and then booted."""
+
+import dataclasses
+import json
+import re
+import shutil
+import subprocess
+
+import checks
+import golden
+import machine
+import paths
+import qemu as qemu_supply
+
+MIB = 1 << 20
+PROFILE = """\
+[Match]
+product={product}
+
+[Image]
+path=../images/golden-{image}.qcow2
+
+[Disk]
+rule=serial=V2PTARGET1
+
+[Network]
+mode=dhcp
+{more}
+[After]
+action=poweroff
+"""
+
+
+@dataclasses.dataclass
+class Result:
+    """What came of a cell. It passed if nothing is in `complaints`."""
+    complaints: list = dataclasses.field(default_factory=list)
+    times: dict = dataclasses.field(default_factory=dict)   # what -> seconds
+    marker: str = ""
+    report: dict = None     # what v2p left on the restored system
+
+
+class Failure(Exception):
+    """The cell ended where it must not; the message says how."""
+
+
+def run(qemu, cell, echo=None):
+    """Runs a cell and returns its Result. `echo` is called with each line of the serial console."""
+    result = Result()
+    folder = workplace(cell)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        {"boot": _boot_image, "restore": _restore}[cell.kind](qemu, cell, folder, result, echo)
+    except Failure as failure:
+        result.complaints.append(str(failure))
+    return result
+
+
+def workplace(cell):
+    return paths.WORK / cell.name
+
+
+def clean(cell):
+    shutil.rmtree(workplace(cell), ignore_errors=True)
+
+
+def _log(cell, phase):
+    return paths.LOGS / f"{cell.name}-{phase}.log"
+
+
+def _variables(hardware, folder, source=qemu_supply.OVMF_VARS):
+    """The machine's variable store: a new machine's is empty, and is kept between its boots."""
+    if hardware.firmware != "uefi":
+        return None
+    store = folder / "vars.fd"
+    if not store.exists():
+        shutil.copy(source, store)
+    return store
+
+
+def _boot_image(qemu, cell, folder, result, echo):
+    """Boots an overlay over the golden image, so that the image stays as it was made."""
+    image = golden.build(qemu, cell.image)
+    overlay = folder / "disk.qcow2"
+    qemu.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image / "disk.qcow2",
+             overlay)
+    own = golden.IMAGES[cell.image].hardware == cell.hardware
+    store = _variables(cell.hardware, folder,
+                       image / "vars.fd" if own else qemu_supply.OVMF_VARS)
+    args = machine.hardware_args(cell.hardware, f"file={overlay},format=qcow2", store)
+    log = _log(cell, "boot")
+    with machine.Machine(qemu, args, log, echo) as vm:
+        event = vm.wait("marker", cell.expect)
+        result.times["boot"] = event.seconds
+        _expect(vm, event, cell.expect, log)
+    if event.kind == "marker":
+        result.marker = event.text
+        result.complaints += checks.booted(cell, checks.parse(event.text))
+
+
+def _expect(vm, event, kind, log):
+    if event.kind == kind:
+        return
+    picture = log.with_suffix(".png")
+    vm.screenshot(picture)
+    raise Failure(f"ended with {event.kind} after {event.seconds:.0f} s, not with {kind}"
+                  f" ({event.text or vm.last_line()}; {log.relative_to(paths.ROOT)})")
+
+
+def _restore(qemu, cell, folder, result, echo):
+    target = folder / "target.raw"
+    with open(target, "wb") as file:
+        file.truncate(cell.disk_size)
+    _run_medium(qemu, cell, folder, result, echo)
+    if cell.expect != "marker":
+        return
+    boot_restored(qemu, cell, result, echo)
+    result.report = read_report(qemu, cell)
+
+
+def _run_medium(qemu, cell, folder, result, echo):
+    """The first run: the rescue medium restores onto the target disk."""
+    data = _data_medium(qemu, cell, folder)
+    args = machine.hardware_args(cell.hardware, _target_backend(cell, folder),
+                                 _variables(cell.hardware, folder))
+    args += ["-drive", f"if=none,id=data,format=raw,cache=unsafe,file={data}",
+             "-device", "usb-storage,bus=usb.0,drive=data,serial=V2PDATA,removable=on"]
+    args += _medium_args(cell)
+    log = _log(cell, "restore")
+    status = "0" if cell.expect == "marker" else cell.expect.split()[1]
+    try:
+        with machine.Machine(qemu, args, log, echo) as vm:
+            event = vm.wait("ready")
+            _expect(vm, event, "ready", log)
+            result.times["medium"] = event.seconds
+            event = vm.wait("finished")
+            _expect(vm, event, "finished", log)
+            result.times["restore"] = event.seconds - result.times["medium"]
+            if event.text != status:
+                vm.wait("rescue shell")
+                vm.screenshot(log.with_suffix(".png"))
+                raise Failure(f"restore ended with status {event.text}, not {status}"
+                              f" ({log.relative_to(paths.ROOT)})")
+            event = vm.wait("exit") if status == "0" else vm.wait("rescue shell")
+            _expect(vm, event, "exit" if status == "0" else "rescue shell", log)
+            _expect_text(vm, cell)
+    finally:
+        data.unlink()
+
+
+def _expect_text(vm, cell):
+    if cell.says and not any(re.search(cell.says, line) for _, line in vm.lines):
+        raise Failure(f"nothing on the console matches {cell.says!r}")
+
+
+def boot_restored(qemu, cell, result, echo=None):
+    """The second run: the same machine, without medium and data disk, boots from its own disk."""
+    log = _log(cell, "boot")
+    with machine.Machine(qemu, restored_args(cell), log, echo) as vm:
+        event = vm.wait("marker")
+        _expect(vm, event, "marker", log)
+        lines = vm.lines
+        vm.screenshot(log.with_suffix(".png"))
+        _switch_off(vm)
+    result.times["first boot"] = event.seconds
+    result.marker = event.text
+    result.complaints += checks.restored(cell, checks.parse(event.text), lines)
+
+
+def restored_args(cell):
+    """QEMU's arguments for a cell's machine after the restore."""
+    folder = workplace(cell)
+    return machine.hardware_args(cell.hardware, f"file={folder / 'target.raw'},format=raw",
+                                 _variables(cell.hardware, folder))
+
+
+def _switch_off(vm):
+    """A clean shutdown by the power button, so that the disk can be read afterwards."""
+    vm.qmp("system_powerdown")
+    vm.wait("exit")
+
+
+def _target_backend(cell, folder):
+    target = folder / "target.raw"
+    if not cell.blkdebug:
+        return f"file={target},format=raw"
+    rules = folder / "blkdebug.conf"
+    rules.write_text(cell.blkdebug)
+    return f"file=blkdebug:{rules}:{target},format=raw,werror=report,rerror=report"
+
+
+def _medium_args(cell):
+    for name in ("vmlinuz", "initrd.img") if cell.medium == "kernel" else ("v2p-rescue.iso",):
+        if not (paths.MEDIUM / name).exists():
+            raise Failure(f"no rescue medium ({name}): run `./dev media` first")
+    if cell.medium == "kernel":
+        return ["-kernel", str(paths.MEDIUM / "vmlinuz"),
+                "-initrd", str(paths.MEDIUM / "initrd.img"), "-append",
+                "console=tty0 console=ttyS0,115200 mitigations=off "
+                f"v2p.profile=/run/v2p/data/profiles/{cell.name}.conf"]
+    iso = f"if=none,id=medium,format=raw,readonly=on,file={paths.MEDIUM / 'v2p-rescue.iso'}"
+    device = {"cdrom": "ide-cd,drive=medium,bus=ide.1,bootindex=0",
+              "usb": "usb-storage,bus=usb.0,drive=medium,bootindex=0"}[cell.medium]
+    return ["-drive", iso, "-device", device]
+
+
+def _data_medium(qemu, cell, folder):
+    """A stick with the image and the cell's profile, as a person would carry it to the machine."""
+    image = golden.build(qemu, cell.image) / "disk.qcow2"
+    tree = folder / "data"
+    for sub in ("images", "profiles", "profiles.d"):
+        (tree / sub).mkdir(parents=True)
+    (tree / f"images/golden-{cell.image}.qcow2").hardlink_to(image)
+    more = f"{cell.profile}\n" if cell.profile else ""
+    profile = PROFILE.format(product=cell.hardware.product, image=cell.image, more=more)
+    # By the kernel command line where there is one, else found by matching the machine.
+    place = "profiles" if cell.medium == "kernel" else "profiles.d"
+    (tree / place / f"{cell.name}.conf").write_text(profile)
+    data = folder / "data.ext4"
+    size = image.stat().st_size + 96 * MIB
+    with open(data, "wb") as file:
+        file.truncate(size)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "V2P-DATA", "-m", "0", "-d", tree,
+                    "-E", "lazy_itable_init=0,lazy_journal_init=0", data], check=True)
+    shutil.rmtree(tree)
+    return data
+
+
+def read_report(qemu, cell):
+    """/var/lib/v2p/report.json of the restored system; None where it cannot be read.
+
+    Read from the disk file with debugfs, without mounting what came out of an image.
+    """
+    offset = (golden.build(qemu, cell.image) / "root-offset").read_text().strip()
+    done = subprocess.run(["debugfs", "-R", "cat /var/lib/v2p/report.json",
+                           f"{workplace(cell) / 'target.raw'}?offset={offset}"],
+                          capture_output=True)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        return None
