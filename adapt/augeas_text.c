@@ -7,7 +7,7 @@
 
 #include "base/scope.h"
 
-static char *path_make(const char *format, va_list args)
+static char *__attribute__((format(printf, 1, 0))) path_make(const char *format, va_list args)
 {
 	_cleanup_text_ struct text path = {0};
 

@@ -11,6 +11,7 @@
 #include "restore/layout.h"
 
 /*
+ * The target must be closed: its exclusive opening keeps e2fsck and lvm away from the partitions.
  * path is the disk: a block device whose partitions the kernel knows, or a regular file, where a
  * loop device stands in for the partition (needs root) and LVM is not supported; what cannot be
  * done there is a warning. Each command that was run becomes a change in report, repairs become

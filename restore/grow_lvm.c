@@ -15,7 +15,7 @@
  * and the rescue system's own, stay untouched. The rescue system keeps no backups of the metadata,
  * and lvm makes device nodes itself where udev does not.
  */
-#define LVM_CONFIG "backup{backup=0 archive=0} activation{verify_udev_operations=1}"
+#define LVM_CONFIG "backup{backup=0 archive=0} activation{verify_udev_operations=1 monitoring=0}"
 
 struct lvm {
 	char *devices; /* the disk's physical volumes, with commas */

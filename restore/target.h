@@ -6,7 +6,8 @@
  * /proc/self/mountinfo shows), held by LVM, device-mapper, RAID or swap, that carries the running
  * system or the rescue medium, is read-only, or is not a disk or regular file. No option skips
  * these checks. Block devices are opened O_EXCL, so that the kernel refuses what we missed; regular
- * files are locked (flock).
+ * files are locked (flock). While the target is open nobody can mount, check or activate one of its
+ * partitions: close it after target_reread() and before grow_filesystem().
  */
 #pragma once
 

@@ -128,8 +128,9 @@ static int check_mount(const struct devices *devices, const char *line, struct e
 		return 0;
 	point = unescape(words.item[4]);
 	if (string_equal(point, "/"))
-		return error_set(err, "%s carries the running system (it is mounted at /)", name);
-	return error_set(err, "%s is mounted at %s: unmount it first (umount %s)", name, point,
+		return error_set(err, "/dev/%s carries the running system (it is mounted at /)",
+				 name);
+	return error_set(err, "/dev/%s is mounted at %s: unmount it first (umount %s)", name, point,
 			 point);
 }
 
@@ -195,20 +196,21 @@ static int error_dm(const char *name, const char *holder, struct error *err)
 	_cleanup_free_ char *group = volume_group(mapped);
 
 	if (uuid && has_prefix(uuid, "LVM-"))
-		return error_set(err,
-				 "%s is used by LVM volume group %s (/dev/%s): vgchange -an %s",
-				 name, group, holder, group);
+		return error_set(
+			err, "/dev/%s is used by LVM volume group %s (/dev/%s): vgchange -an %s",
+			name, group, holder, group);
 	if (uuid && has_prefix(uuid, "CRYPT-"))
 		return error_set(err,
-				 "%s is used by the encrypted volume %s (/dev/%s): "
+				 "/dev/%s is used by the encrypted volume %s (/dev/%s): "
 				 "cryptsetup close %s",
 				 name, mapped, holder, mapped);
 	if (uuid && has_prefix(uuid, "mpath-"))
 		return error_set(err,
-				 "%s is a path of the multipath disk /dev/mapper/%s: name "
+				 "/dev/%s is a path of the multipath disk /dev/mapper/%s: name "
 				 "that one, or multipath -f %s",
 				 name, mapped, mapped);
-	return error_set(err, "%s is used by device-mapper volume %s (/dev/%s): dmsetup remove %s",
+	return error_set(err,
+			 "/dev/%s is used by device-mapper volume %s (/dev/%s): dmsetup remove %s",
 			 name, mapped, holder, mapped);
 }
 
@@ -217,9 +219,10 @@ static int error_holder(const char *name, const char *holder, struct error *err)
 	if (has_prefix(holder, "dm-"))
 		return error_dm(name, holder, err);
 	if (has_prefix(holder, "md"))
-		return error_set(err, "%s is part of the RAID array /dev/%s: mdadm --stop /dev/%s",
+		return error_set(err,
+				 "/dev/%s is part of the RAID array /dev/%s: mdadm --stop /dev/%s",
 				 name, holder, holder);
-	return error_set(err, "%s is used by /dev/%s: stop that first", name, holder);
+	return error_set(err, "/dev/%s is used by /dev/%s: stop that first", name, holder);
 }
 
 static int check_holders(const struct devices *devices, struct error *err)

@@ -84,7 +84,8 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 static int put(struct target *target, const uint8_t *data, size_t length, uint64_t offset,
 	       struct error *err)
 {
-	size_t aligned = target->direct ? length / GRANULE * GRANULE : 0;
+	bool direct = target->direct && target->alignment <= GRANULE;
+	size_t aligned = direct ? length / GRANULE * GRANULE : 0;
 
 	if (length == 0)
 		return 0;

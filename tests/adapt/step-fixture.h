@@ -36,6 +36,7 @@ static inline void fixture_close(struct fixture *f)
 	report_release(&f->report);
 	drivers_db_free(f->db);
 	hardware_release(&f->hardware);
+	layout_release(&f->guest.layout);
 	guest_release(&f->guest);
 	free(f);
 }

@@ -139,9 +139,9 @@ static void a_rescue_name_that_the_program_wrote_is_corrected(void **state)
 	if (!make_runnable())
 		skip();
 	tree_file(config, OLD_CONFIG);
-	tree_file("/made", "linux /boot/vmlinuz-6.1 root=/dev/sda2 new\n"
-			   "initrd /boot/initrd.img-6.1\n");
-	tree_program("/usr/sbin/grub-mkconfig", "#!/bin/sh\ncat /made\n");
+	tree_file("/etc/made", "linux /boot/vmlinuz-6.1 root=/dev/sda2 new\n"
+			       "initrd /boot/initrd.img-6.1\n");
+	tree_program("/usr/sbin/grub-mkconfig", "#!/bin/sh\ncat /etc/made\n");
 	machine_init(&machine);
 	assert_int_equal(plan(&machine, NULL), 0);
 	if (changes_apply(&machine.changes, &machine.adaptation, &err) < 0)
@@ -162,8 +162,8 @@ static void a_menu_that_grub_would_not_understand_is_not_used(void **state)
 	if (!make_runnable())
 		skip();
 	tree_file(config, OLD_CONFIG);
-	tree_file("/made", CORRECTED_CONFIG "}\n");
-	tree_program("/usr/sbin/grub-mkconfig", "#!/bin/sh\ncat /made\n");
+	tree_file("/etc/made", CORRECTED_CONFIG "}\n");
+	tree_program("/usr/sbin/grub-mkconfig", "#!/bin/sh\ncat /etc/made\n");
 	tree_program("/usr/bin/grub-script-check", "#!/bin/sh\necho syntax error >&2\nexit 1\n");
 	machine_init(&machine);
 	assert_int_equal(plan(&machine, NULL), 0);

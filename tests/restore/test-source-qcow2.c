@@ -294,6 +294,25 @@ static void neighbours_of_one_kind_are_one_extent(void **state)
 	assert_true(extent.kind == EXTENT_ZERO && extent.length == 58 * PIECE);
 }
 
+/* 16 MiB of L2 tables describe 1 GiB of clusters of 512 bytes: what is 1 GiB apart competes. */
+static void tables_that_compete_for_memory_are_not_mixed_up(void **state)
+{
+	_cleanup_source_ struct source *source = NULL;
+	uint8_t data[2];
+
+	(void)state;
+	require_tools();
+	RUN("qemu-img", "create", "-q", "-f", "qcow2", "-o", "cluster_size=512", "image", "2G");
+	RUN("qemu-io", "-t", "unsafe", "-f", "qcow2", "-c", "write -P 1 0 4k", "-c",
+	    "write -P 2 1G 4k", "image");
+	source = open_image();
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(source_read(source, &data[0], 1, 0, NULL), 0);
+		assert_int_equal(source_read(source, &data[1], 1, 1024ULL * PIECE, NULL), 0);
+		assert_memory_equal(data, "\1\2", 2);
+	}
+}
+
 struct reader {
 	struct source *source;
 	const struct text *expected;
@@ -436,6 +455,7 @@ int main(void)
 		test(an_image_that_was_not_closed_is_read_and_described_as_dirty),
 		test(a_large_empty_image_is_one_look),
 		test(neighbours_of_one_kind_are_one_extent),
+		test(tables_that_compete_for_memory_are_not_mixed_up),
 		test(several_threads_may_read),
 		test(a_truncated_image_is_found_before_it_is_written),
 		test(a_backing_file_is_refused_and_not_opened),

@@ -189,7 +189,7 @@ static void a_mounted_disk_is_refused(void **state)
 		skip();
 	}
 	expect_refusal(fixture->device, "%s is mounted at %s: unmount it first (umount %s)",
-		       base_name(fixture->device), point, point);
+		       fixture->device, point, point);
 	umount(point);
 	rmdir(point);
 }
