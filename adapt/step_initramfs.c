@@ -23,7 +23,10 @@
 #define BLOCK_END "# END v2p\n"
 #define WORK_DIRECTORY "/var/lib/v2p"
 
-enum { BUILD_TIMEOUT_MS = 30 * 60000 }; /* an emulated machine takes minutes */
+enum {
+	BUILD_TIMEOUT_MS = 30 * 60000, /* an emulated machine takes minutes */
+	NAMES_IN_REASON = 4,
+};
 
 static const char drop_in[] =
 	"# Written by v2p when this system was moved to other hardware. MODULES=dep would look\n"
@@ -92,15 +95,18 @@ static void audit(const struct guest *guest, const char *path, const char *relea
 	initramfs_missing(&names, release, required, missing);
 }
 
-static char *base_names(const struct strings *files)
+/* At most `most` of them, and how many more. */
+static char *base_names(const struct strings *files, size_t most)
 {
 	_cleanup_strings_ struct strings names = {0};
 
-	for (size_t i = 0; i < files->count; i++) {
+	for (size_t i = 0; i < files->count && i < most; i++) {
 		const char *slash = strrchr(files->item[i], '/');
 
 		strings_add(&names, slash ? slash + 1 : files->item[i]);
 	}
+	if (files->count > most)
+		strings_addf(&names, "%zu more", files->count - most);
 	return strings_join(&names, ", ");
 }
 
@@ -180,7 +186,7 @@ static int check_image(const struct guest *guest, const char *path, const char *
 	audit(guest, path, release, required, &missing, &why_not);
 	if (why_not)
 		return error_set(err, "the new initramfs cannot be read: %s", why_not);
-	names = base_names(&missing);
+	names = base_names(&missing, NAMES_IN_REASON);
 	if (missing.count)
 		return error_set(err, "the new initramfs lacks %s", names);
 	return 0;
@@ -258,7 +264,7 @@ static void decide(const struct adaptation *adaptation, const struct changes *ch
 
 	image_path(kernel, &path);
 	audit(adaptation->guest, path, kernel->release, &set->required, &missing, &why_not);
-	names = base_names(&missing);
+	names = base_names(&missing, NAMES_IN_REASON);
 	if (why_not && (kernel->initramfs || missing.count))
 		*why = string_copy(why_not);
 	else if (missing.count)
@@ -360,7 +366,7 @@ static void prove_image(const struct adaptation *adaptation, const struct guest_
 
 	image_path(kernel, &path);
 	audit(adaptation->guest, path, kernel->release, &set->required, &missing, &why_not);
-	names = base_names(missing.count ? &missing : &set->required);
+	names = base_names(missing.count ? &missing : &set->required, SIZE_MAX);
 	check = string_format("initramfs of %s", kernel->release);
 	if (why_not && (kernel->initramfs || missing.count))
 		detail = string_copy(why_not);

@@ -24,7 +24,7 @@ static inline void tree_directory(const char *path)
 {
 	_cleanup_free_ char *full = tree_path(path);
 
-	for (char *p = full + strlen(tree) + 1; *p; p++) {
+	for (char *p = full + strlen(tree); *p; p++) {
 		if (*p != '/')
 			continue;
 		*p = '\0';
