@@ -203,6 +203,8 @@ int changes_apply(const struct changes *changes, struct adaptation *adaptation, 
 	for (size_t i = 0; i < changes->count; i++) {
 		const struct change *change = &changes->item[i];
 
+		if (adaptation->progress)
+			adaptation->progress(adaptation->progress_context, change);
 		if (apply(change, adaptation, err) < 0)
 			return error_in(err, "%s", change->step);
 		report_change(adaptation->report, change->step, change->path, change->why,

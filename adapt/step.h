@@ -53,6 +53,9 @@ struct adaptation {
 	struct report *report;
 	enum network_mode network;
 	char *hostname; /* new one, or NULL: kept */
+	/* Called before each change is carried out; NULL: never. */
+	void (*progress)(void *context, const struct change *change);
+	void *progress_context;
 };
 
 struct step_ops {

@@ -6,6 +6,11 @@
  * reads conf.d/ in order, behind initramfs.conf, the last one wins) and a marked block in
  * `modules`. mkinitramfs then builds beside the old image, which is replaced only when the new one
  * was opened and holds the modules.
+ *
+ * Later updates by the guest itself are made with MODULES=most and the block. The image made now
+ * holds just the block and what the guest's hooks add (V2P_MODULES=list): a quarter of the size and
+ * a tenth of the time, and it is proven for this machine. Where the root is not a partition or
+ * volume that v2p mounted itself, it is made with MODULES=most too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,13 +31,14 @@
 enum {
 	BUILD_TIMEOUT_MS = 30 * 60000, /* an emulated machine takes minutes */
 	NAMES_IN_REASON = 4,
+	NAMES_IN_PROOF = 12,
 };
 
 static const char drop_in[] =
 	"# Written by v2p when this system was moved to other hardware. MODULES=dep would look\n"
 	"# for the drivers of the machine that builds the image. To undo: remove this file and\n"
 	"# run update-initramfs -u -k all.\n"
-	"MODULES=most\n";
+	"MODULES=${V2P_MODULES:-most}\n";
 
 /* Files that the initramfs carries copies of: a change of one asks for a new image. */
 static const char *const copied[] = {
@@ -55,9 +61,14 @@ static struct guest_kernel *find_kernel(const struct guest *guest, const char *r
 	return NULL;
 }
 
-/* What the root needs above its disk. */
+/* A keyboard for the shell of the initramfs; those on PS/2 are driven by every kernel itself. */
+static const char *const keyboard[] = {"hid_generic", "usbhid"};
+
+/* What the root needs above its disk, and a person who has to look. */
 static void extra_modules(const struct guest *guest, struct strings *out)
 {
+	for (size_t i = 0; i < array_length(keyboard); i++)
+		strings_add(out, keyboard[i]);
 	for (size_t i = 0; i < guest->mount_count; i++) {
 		const struct guest_mount *mount = &guest->mount[i];
 
@@ -192,11 +203,21 @@ static int check_image(const struct guest *guest, const char *path, const char *
 	return 0;
 }
 
+/* Is everything on the way to the root known, so that a list of modules is complete? */
+static bool can_list(const struct guest *guest)
+{
+	for (size_t i = 0; i < guest->mount_count; i++)
+		if (strcmp(guest->mount[i].where, "/") == 0)
+			return guest->mount[i].device != NULL;
+	return false;
+}
+
 /* Builds in built, proves it at its place in /boot, and only then replaces the old one. */
 static int build(struct adaptation *adaptation, const char *release, const char *built,
 		 const char *path, struct error *err)
 {
-	const char *argv[] = {"mkinitramfs", "-o", built, release, NULL};
+	const char *modules = can_list(adaptation->guest) ? "V2P_MODULES=list" : "V2P_MODULES=most";
+	const char *argv[] = {"env", modules, "mkinitramfs", "-o", built, release, NULL};
 	_cleanup_strings_ struct strings required = {0};
 	_cleanup_free_ char *beside = string_format("%s.v2p-new", path);
 	struct guest *guest = adaptation->guest;
@@ -366,7 +387,7 @@ static void prove_image(const struct adaptation *adaptation, const struct guest_
 
 	image_path(kernel, &path);
 	audit(adaptation->guest, path, kernel->release, &set->required, &missing, &why_not);
-	names = base_names(missing.count ? &missing : &set->required, SIZE_MAX);
+	names = base_names(missing.count ? &missing : &set->required, NAMES_IN_PROOF);
 	check = string_format("initramfs of %s", kernel->release);
 	if (why_not && (kernel->initramfs || missing.count))
 		detail = string_copy(why_not);

@@ -93,16 +93,18 @@ static int leave_report(struct guest *guest, const struct report *report, struct
 	return guest_write(guest, REPORT_PATH, text_string(&json), json.length, err);
 }
 
-static int carry_out(struct adaptation *adaptation, const struct adaptation_request *request,
-		     const struct changes *changes, struct error *err)
+static void say_change(void *context, const struct change *change)
 {
-	double start = clock_seconds();
+	output_say(context, "  %s: %s", change->step, change->path);
+}
 
-	if (changes_apply(changes, adaptation, err) < 0)
+static int carry_out(struct adaptation *adaptation, const struct adaptation_request *request,
+		     const struct changes *changes, double start, struct error *err)
+{
+	if (changes_apply(changes, adaptation, err) < 0 ||
+	    verify_steps(adaptation, request, err) < 0)
 		return -1;
 	report_timing(adaptation->report, "adaptation", clock_seconds() - start, 0);
-	if (verify_steps(adaptation, request, err) < 0)
-		return -1;
 	if (changes->count == 0)
 		return 0;
 	return leave_report(adaptation->guest, adaptation->report, err);
@@ -113,6 +115,7 @@ int adaptation_run(struct guest *guest, const struct hardware *hardware,
 		   struct output *output, struct error *err)
 {
 	_cleanup_changes_ struct changes changes = {0};
+	double start = clock_seconds();
 	struct drivers_db *db = NULL;
 	struct adaptation adaptation = {
 		.guest = guest,
@@ -120,6 +123,8 @@ int adaptation_run(struct guest *guest, const struct hardware *hardware,
 		.report = report,
 		.network = request->network,
 		.hostname = (char *)request->hostname,
+		.progress = say_change,
+		.progress_context = output,
 	};
 	int r;
 
@@ -133,7 +138,7 @@ int adaptation_run(struct guest *guest, const struct hardware *hardware,
 	if (r == 0 && request->dry_run)
 		show_changes(&changes, report);
 	else if (r == 0)
-		r = carry_out(&adaptation, request, &changes, err);
+		r = carry_out(&adaptation, request, &changes, start, err);
 	drivers_db_free(db);
 	return r;
 }

@@ -179,6 +179,20 @@ static int read_table_again(const char *path, struct error *err)
 	return r;
 }
 
+static void report_growth(const struct plan *plan, struct report *report)
+{
+	const struct growth *growth = &plan->growth;
+	_cleanup_free_ char *why = NULL;
+
+	if (growth->moves_backup_gpt)
+		report_change(report, "layout", plan->disk.path,
+			      "the backup GPT moved to the end of the disk", NULL);
+	if (!growth->partition)
+		return;
+	why = string_format("partition %d reaches to the end of the disk", growth->partition);
+	report_change(report, "layout", plan->disk.path, why, NULL);
+}
+
 /* What goes wrong here leaves a system that starts, on a smaller file system. */
 static void use_whole_disk(const struct plan *plan, struct report *report, struct output *output)
 {
@@ -189,8 +203,12 @@ static void use_whole_disk(const struct plan *plan, struct report *report, struc
 		return;
 	output_say(output, "Growing to the size of %s", plan->disk.path);
 	if (layout_grow(plan->disk.path, &plan->growth, &err) < 0 ||
-	    read_table_again(plan->disk.path, &err) < 0 ||
-	    grow_filesystem(plan->disk.path, &plan->growth, report, &err) < 0) {
+	    read_table_again(plan->disk.path, &err) < 0) {
+		report_check(report, false, "the whole disk is used", error_text(&err));
+		return;
+	}
+	report_growth(plan, report);
+	if (grow_filesystem(plan->disk.path, &plan->growth, report, &err) < 0) {
 		report_check(report, false, "the whole disk is used", error_text(&err));
 		return;
 	}

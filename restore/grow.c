@@ -155,12 +155,9 @@ static int grow_known(const char *path, const struct growth *growth, struct repo
 int grow_filesystem(const char *path, const struct growth *growth, struct report *report,
 		    struct error *err)
 {
-	double start = clock_seconds();
-
 	if (!growth->partition || !growth->filesystem)
 		return 0;
 	if (grow_known(path, growth, report, err) < 0)
 		return error_in(err, "grow what is in partition %d of %s", growth->partition, path);
-	report_timing(report, "grow", clock_seconds() - start, 0);
 	return 0;
 }
