@@ -45,12 +45,12 @@ static char *physical_volumes(const struct guest *guest)
  * lvm COMMAND --devices OURS …: every other disk is out of sight, so that a group of the same name
  * on another disk, and the rescue system's own, stay untouched.
  */
-static int lvm(const struct guest *guest, const char *const *words, struct text *out,
-	       struct error *err)
+static int lvm_with(const struct guest *guest, const char *config, const char *const *words,
+		    struct text *out, struct error *err)
 {
 	_cleanup_free_ char *devices = physical_volumes(guest);
 	static const char *const environment[] = {"LVM_SUPPRESS_FD_WARNINGS=1", NULL};
-	const char *argv[24] = {"lvm", words[0], "--devices", devices, "--config", CONFIG};
+	const char *argv[24] = {"lvm", words[0], "--devices", devices, "--config", config};
 	const struct process process = {
 		.argv = argv, .environment = environment, .timeout_ms = LVM_TIMEOUT_MS};
 	_cleanup_process_result_ struct process_result result = {0};
@@ -64,6 +64,12 @@ static int lvm(const struct guest *guest, const char *const *words, struct text 
 	if (out)
 		text_add(out, text_string(&result.output));
 	return 0;
+}
+
+static int lvm(const struct guest *guest, const char *const *words, struct text *out,
+	       struct error *err)
+{
+	return lvm_with(guest, CONFIG, words, out, err);
 }
 
 /* lvmreport(7): { "report": [ { KIND: [ {field: "text", …}, … ] } ] }. rows is borrowed from
@@ -141,14 +147,14 @@ static int is_active(const char *group, const char *uuid, struct error *err)
 static int activate_group(struct guest *guest, const char *group, enum guest_mode mode,
 			  struct error *err)
 {
+	/* lvm takes one --config only. */
 	_cleanup_free_ char *read_only =
-		string_format("activation/read_only_volume_list=[\"%s\"]", group);
-	const char *words[] = {
-		"vgchange", "--activate", "y", group, mode == GUEST_READ_ONLY ? "--config" : NULL,
-		read_only,  NULL};
+		string_format(CONFIG " activation{read_only_volume_list=[\"%s\"]}", group);
+	const char *config = mode == GUEST_READ_ONLY ? read_only : CONFIG;
+	const char *words[] = {"vgchange", "--activate", "y", group, NULL};
 	const char *nodes[] = {"vgmknodes", group, NULL};
 
-	if (lvm(guest, words, NULL, err) < 0)
+	if (lvm_with(guest, config, words, NULL, err) < 0)
 		return error_in(err, "activate the volume group %s", group);
 	strings_add_once(&guest->volume_groups, group);
 	return lvm(guest, nodes, NULL, err);
