@@ -29,7 +29,8 @@ iso_grub_efi() {
 
 # iso_make BASE OUTPUT WORK: OUTPUT/v2p-rescue.iso from OUTPUT/vmlinuz and OUTPUT/initrd.img.
 iso_make() {
-	local base=$1 output=$2 work=$3 tree=$3/iso id
+	local base=$1 output=$2 work=$3 tree=$3/iso id here
+	here=$(dirname "${BASH_SOURCE[0]}")
 	id=$(cat "$output/vmlinuz" "$output/initrd.img" "$here/grub.cfg" | sha256sum | head -c 16)
 	mkdir -p "$tree/boot/grub" "$tree/v2p-rescue"
 	echo "$id" >"$tree/v2p-rescue/$id"
