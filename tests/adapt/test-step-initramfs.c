@@ -90,6 +90,7 @@ static int setup(void **state)
 	tree_file("/boot/vmlinuz-" RELEASE, "kernel");
 	tree_image(IMAGE, "init", "old");
 	tree_image("/new-image", AHCI, "elf");
+	tree_program("/usr/bin/env", "#!/bin/sh\nexport \"$1\"\nshift\nexec \"$@\"\n");
 	tree_program("/usr/sbin/mkinitramfs", "#!/bin/sh\n"
 					      "[ \"$1 $3\" = \"-o " RELEASE "\" ] || exit 9\n"
 					      "cat /new-image > \"$2\"\n");
@@ -228,10 +229,11 @@ static void a_failing_program_leaves_the_old_image(void **state)
 	open_guest(f);
 	assert_plan(f);
 	assert_int_equal(apply(f), -1);
-	assert_string_equal(error_text(&f->err),
-			    "initramfs: initramfs of " RELEASE " (the old one stays): in the "
-			    "guest: mkinitramfs -o /var/lib/v2p/initrd-" RELEASE " " RELEASE
-			    " ended with status 1: cp: error writing: No space left on device");
+	assert_string_equal(
+		error_text(&f->err),
+		"initramfs: initramfs of " RELEASE " (the old one stays): in the "
+		"guest: env V2P_MODULES=most mkinitramfs -o /var/lib/v2p/initrd-" RELEASE
+		" " RELEASE " ended with status 1: cp: error writing: No space left on device");
 	assert_true(image_holds(f, "init"));
 	assert_false(guest_has(&f->guest, "/var/lib/v2p/initrd-" RELEASE));
 }
