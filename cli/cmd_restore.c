@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "cli/adaptation.h"
 #include "cli/command.h"
+#include "cli/fetch.h"
 #include "cli/profile.h"
 #include "cli/report_output.h"
 #include "restore/grow.h"
@@ -85,6 +86,10 @@ static enum plan_firmware firmware_of(const struct options *options, const struc
 static int make_plan(const struct options *options, const struct job *job, struct source **source,
 		     struct plan *plan, struct error *err)
 {
+	if (is_url(job->image))
+		return error_set(err, "%s: images over HTTP are not supported yet: copy the image to "
+				      "the data medium, and name it by its path there",
+				 job->image);
 	if (source_open(job->image, job->format, source, err) < 0)
 		return -1;
 	if (plan_make(*source, job->rule, plan, err) < 0)

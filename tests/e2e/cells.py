@@ -10,7 +10,8 @@ from machine import Hardware
 class Cell:
     """A row: what is done with which image on which machine, and how that must end."""
     name: str
-    kind: str               # boot: the image as it is; restore: medium, restore, boot from disk
+    # boot: the image as it is; restore: medium, restore, boot from disk; medium: no profile, a shell
+    kind: str
     image: str
     hardware: Hardware
     expect: str = "marker"  # boot: the event that must end it; restore: `marker` or `status N`
@@ -18,6 +19,7 @@ class Cell:
     medium: str = "kernel"  # restore: kernel (-kernel/-initrd), cdrom or usb (the ISO)
     disk_size: int = 5 << 30
     profile: str = ""       # lines that the profile has beside the usual ones
+    profile_by: str = "path"    # what the kernel command line names: path (data medium) or url
     # QEMU's blkdebug rules for the target, to play a disk that fails.
     blkdebug: str = ""
     says: str = ""          # a pattern that must be on the screen
@@ -42,8 +44,10 @@ CELLS = [
     Cell("golden-b", "boot", "b", golden.IMAGES["b"].hardware, host="golden-b"),
     Cell("disease", "boot", "a", Q35_AHCI, expect="initramfs shell"),
     Cell("1", "restore", "a", Q35_AHCI),
-    Cell("2", "restore", "a", PC_MEGASAS),
+    Cell("2", "restore", "a", PC_MEGASAS, profile_by="url"),
     Cell("3", "restore", "b", UEFI_NVME, host="golden-b", entry="debian"),
+    Cell("iso-bios", "medium", "a", Q35_AHCI, medium="cdrom", says=r"V2PTARGET1"),
+    Cell("iso-uefi", "medium", "a", UEFI_NVME, medium="usb", says=r"Firmware +UEFI"),
     Cell("bad-disk", "restore", "a", Q35_AHCI, expect="status 3", blkdebug=WRITE_ERRORS,
          says=r"Input/output error"),
 ]

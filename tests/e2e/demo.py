@@ -14,9 +14,11 @@ def echo(line):
 
 def describe(cell):
     hw = cell.hardware
+    where = f"on {hw.chipset}, {hw.firmware}, {hw.disk} disk, {hw.nic}"
+    if cell.kind == "medium":
+        return f"the rescue medium ({cell.medium}) starts without a profile {where}"
     what = {"boot": "boots as it is", "restore": "is restored"}[cell.kind]
-    return (f"golden {cell.image.upper()} {what} on {hw.chipset}, {hw.firmware}, {hw.disk} disk, "
-            f"{hw.nic}; ends with {cell.expect}")
+    return f"golden {cell.image.upper()} {what} {where}; ends with {cell.expect}"
 
 
 def demo(qemu, cell):

@@ -1,11 +1,14 @@
 """How a cell is run: an image booted as it is, or restored from the rescue medium and then booted."""
 
 import dataclasses
+import functools
+import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
+import threading
 
 import checks
 import golden
@@ -19,7 +22,7 @@ PROFILE = """\
 product={product}
 
 [Image]
-path=../images/golden-{image}.qcow2
+path={images}/golden-{image}.qcow2
 
 [Disk]
 rule=serial=V2PTARGET1
@@ -52,7 +55,8 @@ def run(qemu, cell, echo=None):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        {"boot": _boot_image, "restore": _restore}[cell.kind](qemu, cell, folder, result, echo)
+        {"boot": _boot_image, "restore": _restore,
+         "medium": _medium_alone}[cell.kind](qemu, cell, folder, result, echo)
     except Failure as failure:
         result.complaints.append(str(failure))
     return result
@@ -121,6 +125,45 @@ def _restore(qemu, cell, folder, result, echo):
     boot_restored(qemu, cell, result, echo)
 
 
+def _medium_alone(qemu, cell, folder, result, echo):
+    """The medium without a profile: shows what it found, and offers a shell."""
+    target = folder / "target.raw"
+    with open(target, "wb") as file:
+        file.truncate(cell.disk_size)
+    args = machine.hardware_args(cell.hardware, _target_backend(cell, folder),
+                                 _variables(cell.hardware, folder)) + _medium_args(cell)
+    log = _log(cell, "medium")
+    with machine.Machine(qemu, args, log, echo) as vm:
+        event = vm.wait("ready")
+        _expect(vm, event, "ready", log)
+        result.times["medium"] = event.seconds
+        _expect(vm, vm.wait("rescue shell"), "rescue shell", log)
+        vm.screenshot(log.with_suffix(".png"))
+        _expect_text(vm, cell)
+
+
+class _ProfileServer:
+    """Serves the folder over HTTP on a port of the host's loopback, which the guest sees as 10.0.2.2."""
+
+    def __init__(self, folder):
+        handler = functools.partial(_QuietHandler, directory=str(folder))
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.port = self._server.server_address[1]
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
 def _half_bootable(target):
     """Complaints about a disk whose restore failed: firmware and kernels must see nothing on it."""
     with open(target, "rb") as file:
@@ -136,11 +179,11 @@ def _run_medium(qemu, cell, folder, result, echo):
                                  _variables(cell.hardware, folder))
     args += ["-drive", f"if=none,id=data,format=raw,cache=unsafe,file={data}",
              "-device", "usb-storage,bus=usb.0,drive=data,serial=V2PDATA,removable=on"]
-    args += _medium_args(cell)
     log = _log(cell, "restore")
     status = "0" if cell.expect == "marker" else cell.expect.split()[1]
     try:
-        with machine.Machine(qemu, args, log, echo) as vm:
+        with _ProfileServer(folder) as server, \
+             machine.Machine(qemu, args + _medium_args(cell, server.port), log, echo) as vm:
             event = vm.wait("ready")
             _expect(vm, event, "ready", log)
             result.times["medium"] = event.seconds
@@ -194,7 +237,7 @@ def _target_backend(cell, folder):
     return f"file=blkdebug:{rules}:{target},format=raw,werror=report,rerror=report"
 
 
-def _medium_args(cell):
+def _medium_args(cell, port=0):
     for name in ("vmlinuz", "initrd.img") if cell.medium == "kernel" else ("v2p-rescue.iso",):
         if not (paths.MEDIUM / name).exists():
             raise Failure(f"no rescue medium ({name}): run `./dev media` first")
@@ -202,11 +245,17 @@ def _medium_args(cell):
         return ["-kernel", str(paths.MEDIUM / "vmlinuz"),
                 "-initrd", str(paths.MEDIUM / "initrd.img"), "-append",
                 "console=tty0 console=ttyS0,115200 mitigations=off "
-                f"v2p.profile=/run/v2p/data/profiles/{cell.name}.conf"]
+                f"v2p.profile={_profile_address(cell, port)}"]
     iso = f"if=none,id=medium,format=raw,readonly=on,file={paths.MEDIUM / 'v2p-rescue.iso'}"
     device = {"cdrom": "ide-cd,drive=medium,bus=ide.1,bootindex=0",
               "usb": "usb-storage,bus=usb.0,drive=medium,bootindex=0"}[cell.medium]
     return ["-drive", iso, "-device", device]
+
+
+def _profile_address(cell, port):
+    if cell.profile_by == "url":
+        return f"http://10.0.2.2:{port}/{cell.name}.conf"
+    return f"/run/v2p/data/profiles/{cell.name}.conf"
 
 
 def _data_medium(qemu, cell, folder):
@@ -217,10 +266,12 @@ def _data_medium(qemu, cell, folder):
         (tree / sub).mkdir(parents=True)
     (tree / f"images/golden-{cell.image}.qcow2").hardlink_to(image)
     more = f"{cell.profile}\n" if cell.profile else ""
-    profile = PROFILE.format(product=cell.hardware.product, image=cell.image, more=more)
+    by_url = cell.profile_by == "url"
+    profile = PROFILE.format(product=cell.hardware.product, image=cell.image, more=more,
+                             images="/run/v2p/data/images" if by_url else "../images")
     # By the kernel command line where there is one, else found by matching the machine.
     place = "profiles" if cell.medium == "kernel" else "profiles.d"
-    (tree / place / f"{cell.name}.conf").write_text(profile)
+    ((folder if by_url else tree / place) / f"{cell.name}.conf").write_text(profile)
     data = folder / "data.ext4"
     size = image.stat().st_size + 96 * MIB
     with open(data, "wb") as file:
