@@ -27,7 +27,7 @@ int grow_run(const char *const *argv, struct process_result *result, struct erro
 	return process_run(&process, result, err);
 }
 
-void grow_report(const char *const *argv, const char *why, struct report *report)
+static void grow_report(const char *const *argv, const char *why, struct report *report)
 {
 	_cleanup_text_ struct text command = {0};
 
@@ -36,7 +36,9 @@ void grow_report(const char *const *argv, const char *why, struct report *report
 	report_change(report, "grow", text_string(&command), why, NULL);
 }
 
-int grow_change(const char *const *argv, const char *why, struct report *report, struct error *err)
+/* Runs argv, wants status 0, and reports it as a change with its reason. */
+static int grow_change(const char *const *argv, const char *why, struct report *report,
+		       struct error *err)
 {
 	_cleanup_process_result_ struct process_result result = {0};
 

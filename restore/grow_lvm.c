@@ -60,15 +60,23 @@ static void lvm_command(const struct lvm *lvm, const char *command, struct strin
 		strings_add(argv, words[i]);
 }
 
+/* why: what is reported of it; NULL: nothing that lasts. The last word is what is acted on. */
 static int lvm_change(const struct lvm *lvm, const char *command, const char *const *words,
 		      const char *why, struct error *err)
 {
 	_cleanup_strings_ struct strings argv = {0};
+	_cleanup_process_result_ struct process_result result = {0};
 
 	lvm_command(lvm, command, &argv);
 	for (; *words; words++)
 		strings_add(&argv, *words);
-	return grow_change((const char *const *)argv.item, why, lvm->report, err);
+	if (grow_run((const char *const *)argv.item, &result, err) < 0)
+		return -1;
+	if (result.status != 0)
+		return process_complain((const char *const *)argv.item, &result, err);
+	if (why)
+		report_change(lvm->report, "grow", argv.item[argv.count - 1], why, NULL);
+	return 0;
 }
 
 /*
@@ -231,12 +239,12 @@ static int grow_active(const struct lvm *lvm, struct error *err)
 	_cleanup_error_ struct error quiet = {0};
 	int r;
 
-	if (lvm_change(lvm, "vgchange", (const char *const[]){"-ay", lvm->group, NULL},
-		       "its volumes are looked into", err) < 0)
+	if (lvm_change(lvm, "vgchange", (const char *const[]){"-ay", lvm->group, NULL}, NULL, err) <
+	    0)
 		return -1;
 	r = grow_volume(lvm, err);
-	if (lvm_change(lvm, "vgchange", (const char *const[]){"-an", lvm->group, NULL},
-		       "it is let go again", &quiet) < 0)
+	if (lvm_change(lvm, "vgchange", (const char *const[]){"-an", lvm->group, NULL}, NULL,
+		       &quiet) < 0)
 		report_warning(lvm->report, "volume group %s stays active: %s", lvm->group,
 			       error_text(&quiet));
 	return r;

@@ -9,11 +9,6 @@
 
 /* Runs argv with a time limit that suits a large disk. result as process_run(). */
 int grow_run(const char *const *argv, struct process_result *result, struct error *err);
-/* Runs argv, wants status 0, and reports it as a change with its reason. */
-int grow_change(const char *const *argv, const char *why, struct report *report, struct error *err);
-/* Reports argv, which did its work, as a change. */
-void grow_report(const char *const *argv, const char *why, struct report *report);
-
 /* Checks and grows the ext2/3/4 file system on a device to the device's size. */
 int grow_ext(const char *device, struct report *report, struct error *err);
 /* Grows the physical volume in a partition of disk, its group's root volume and what that holds. */
