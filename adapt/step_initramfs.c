@@ -398,14 +398,23 @@ static void prove_image(const struct adaptation *adaptation, const struct guest_
 		     check, detail);
 }
 
-/* Devices that a kernel cannot drive matter for the one that starts by default, the newest. */
+/* The newest that can be started; directories of modules without a kernel may be newer. */
+static bool is_default(const struct guest *guest, const struct guest_kernel *kernel)
+{
+	for (size_t i = 0; i < guest->kernel_count; i++)
+		if (guest->kernel[i].image)
+			return kernel == &guest->kernel[i];
+	return false;
+}
+
+/* Devices that a kernel cannot drive matter for the one that starts by default. */
 static void prove_devices(const struct adaptation *adaptation, const struct guest_kernel *kernel,
 			  const struct driver_set *set)
 {
 	_cleanup_free_ char *check = string_format("drivers of kernel %s", kernel->release);
 	_cleanup_free_ char *detail = strings_join(&set->missing, "; ");
 
-	if (set->missing.count && kernel == &adaptation->guest->kernel[0])
+	if (set->missing.count && is_default(adaptation->guest, kernel))
 		report_check(adaptation->report, false, check, detail);
 }
 

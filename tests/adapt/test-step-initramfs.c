@@ -329,6 +329,20 @@ static void a_device_without_driver_fails_the_check(void **state)
 	assert_string_equal(last_check(f), "no driver for 1234:5678");
 }
 
+static void modules_without_a_kernel_do_not_hide_the_one_that_starts(void **state)
+{
+	struct fixture *f = *state;
+	const struct hardware hardware = {0};
+
+	tree_directory("/lib/modules/6.9.0");
+	tree_image(IMAGE, AHCI, "elf");
+	open_guest(f);
+	f->adaptation.hardware = &hardware;
+	assert_int_equal(step_initramfs.verify(&f->adaptation, NULL), 0);
+	assert_true(report_has_failed_check(&f->report));
+	assert_string_equal(last_check(f), "no driver for 1234:5678");
+}
+
 static void a_broken_image_is_built_anew(void **state)
 {
 	struct fixture *f = *state;
@@ -356,6 +370,7 @@ int main(void)
 		step_test(a_boot_too_small_for_the_new_image_keeps_the_old_one),
 		step_test(another_tool_is_named_and_the_check_fails),
 		step_test(a_device_without_driver_fails_the_check),
+		step_test(modules_without_a_kernel_do_not_hide_the_one_that_starts),
 		step_test(a_broken_image_is_built_anew),
 	};
 
