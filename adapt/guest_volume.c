@@ -121,28 +121,21 @@ static bool is_block_device(const char *path)
 	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
-/* Of a partition's device, in bytes; 0 when the kernel has no such attribute. */
-static uint64_t sysfs_bytes(dev_t device, const char *attribute)
+/*
+ * A kernel that still has the table from before the restore would have another part of the disk
+ * mounted under this name, and written to. Its idea of the length may be older (growing goes on
+ * with a warning): file systems know their own, and refuse a device that is shorter.
+ */
+static int check_start(const char *path, const struct partition *partition, struct error *err)
 {
-	_cleanup_free_ char *line =
-		file_line("/sys/dev/block/%u:%u/%s", major(device), minor(device), attribute);
-
-	/* In units of 512 bytes, whatever the disk's sectors are. */
-	return line ? strtoull(line, NULL, 10) * 512 : 0;
-}
-
-/* A kernel that still has the table from before the restore would have another part of the disk
- * mounted under this name, and written to. */
-static int check_device(const char *path, const struct partition *partition, struct error *err)
-{
+	_cleanup_free_ char *start = NULL;
 	struct stat st;
-	uint64_t length;
 
 	if (stat(path, &st) < 0)
 		return error_sys(err, errno, "look at %s", path);
-	length = sysfs_bytes(st.st_rdev, "size");
-	if (length == 0 ||
-	    (length == partition->length && sysfs_bytes(st.st_rdev, "start") == partition->start))
+	start = file_line("/sys/dev/block/%u:%u/start", major(st.st_rdev), minor(st.st_rdev));
+	/* In units of 512 bytes, whatever the disk's sectors are. */
+	if (!start || strtoull(start, NULL, 10) * 512 == partition->start)
 		return 0;
 	return error_set(err,
 			 "the kernel takes %s for another part of the disk than its partition "
@@ -163,7 +156,7 @@ static int add_partition(const struct guest *guest, const struct partition *part
 	volume->partlabel = copy_or_null(partition->name);
 	volume->device = guest_partition_path(guest->disk, partition->number);
 	if (is_block_device(volume->device))
-		return partition->number ? check_device(volume->device, partition, err) : 0;
+		return partition->number ? check_start(volume->device, partition, err) : 0;
 	if (!filesystem_is_supported(volume->filesystem))
 		return 0;
 	free(volume->device);
