@@ -69,10 +69,11 @@ struct guest {
 /* A tree that is there already (--root DIR). It is not Linux: an error that says so. */
 int guest_open_root(const char *directory, struct guest *out, struct error *err);
 /*
- * The system on a disk: activates its volume groups (only those whose volumes all lie on this
- * disk), finds the root file system, mounts it and what its fstab names below /boot and /usr, /var,
- * /boot/efi … read-write (or read-only) in a private mount namespace. More than one root, or none,
- * is an error that lists what was found.
+ * The system on a disk (a symbolic link to one is resolved: out->disk is the kernel's name; a
+ * kernel whose partitions begin elsewhere than the table says is an error): activates its volume
+ * groups (only those whose volumes all lie on this disk), finds the root file system, mounts it and
+ * what its fstab names below /boot and /usr, /var, /boot/efi … read-write (or read-only) in a
+ * private mount namespace. More than one root, or none, is an error that lists what was found.
  */
 enum guest_mode { GUEST_READ_ONLY, GUEST_READ_WRITE };
 int guest_open_disk(const char *disk, enum guest_mode mode, struct guest *out, struct error *err);
@@ -134,7 +135,8 @@ enum guest_permission {
 /*
  * Runs a program of the guest in its root: own PID, mount, IPC and network namespace (no network at
  * all), the capabilities it needs and no others, no_new_privs, a fresh /proc, read-only /sys
- * without /sys/firmware, a /dev with the devices that permission names, tmpfs on /run and /tmp;
+ * without /sys/firmware, a /dev with the devices that permission names, small tmpfs on /run and
+ * /tmp; no descriptor of ours but the three standard ones; the first to be killed when memory ends;
  * killed after timeout_ms (0: ten minutes). Status not 0 is an error that names the program and the
  * end of its output. out may be NULL.
  */

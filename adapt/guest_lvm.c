@@ -154,9 +154,10 @@ static int activate_group(struct guest *guest, const char *group, enum guest_mod
 	const char *words[] = {"vgchange", "--activate", "y", group, NULL};
 	const char *nodes[] = {"vgmknodes", group, NULL};
 
+	/* Before: a group that was activated in part must not stay so, and hold the disk. */
+	strings_add_once(&guest->volume_groups, group);
 	if (lvm_with(guest, config, words, NULL, err) < 0)
 		return error_in(err, "activate the volume group %s", group);
-	strings_add_once(&guest->volume_groups, group);
 	return lvm(guest, nodes, NULL, err);
 }
 

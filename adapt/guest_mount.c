@@ -66,35 +66,38 @@ static bool holds_linux(const char *path)
 
 /* A dirty journal hides what was written last: it may be replayed where v2p may write anyway. */
 static bool looks_like_root(const struct guest *guest, const struct volume *volume,
-			    const char *subvolume, enum guest_mode mode)
+			    const char *subvolume, enum guest_mode mode, struct error *why_not)
 {
 	bool is_linux;
 
 	if (volume_mount(volume, guest->root,
 			 mode == GUEST_READ_WRITE ? MOUNT_READ_ONLY : MOUNT_LOOK, subvolume,
-			 NULL) < 0)
+			 why_not) < 0)
 		return false;
 	is_linux = holds_linux(guest->root);
 	umount2(guest->root, MNT_DETACH);
 	return is_linux;
 }
 
+/* why_not: set when the volume cannot be mounted at all; that a btrfs lacks a subvolume is usual.
+ */
 static bool find_subvolume(const struct guest *guest, const struct volume *volume,
-			   enum guest_mode mode, const char **subvolume)
+			   enum guest_mode mode, const char **subvolume, struct error *why_not)
 {
 	size_t count =
 		string_equal(volume->filesystem, "btrfs") ? array_length(root_subvolumes) : 1;
 
 	for (size_t i = 0; i < count; i++) {
 		*subvolume = root_subvolumes[i];
-		if (looks_like_root(guest, volume, *subvolume, mode))
+		if (looks_like_root(guest, volume, *subvolume, mode, i == 0 ? why_not : NULL))
 			return true;
 	}
 	return false;
 }
 
+/* damage: why a file system that could be the root was not mounted, if there is such. */
 static int complain_none(const struct guest *guest, const struct volumes *volumes,
-			 struct error *err)
+			 const struct error *damage, struct error *err)
 {
 	_cleanup_strings_ struct strings found = {0};
 	_cleanup_free_ char *list = NULL;
@@ -111,6 +114,8 @@ static int complain_none(const struct guest *guest, const struct volumes *volume
 				meaning = foreign[j].meaning;
 	}
 	list = strings_join(&found, ", ");
+	if (damage->text)
+		meaning = damage->text;
 	return error_set(err, "no Linux system found on %s (%s)%s%s", guest->disk,
 			 found.count ? list : "there is no partition", meaning ? ": " : "",
 			 meaning ? meaning : "");
@@ -121,6 +126,7 @@ static int find_root(const struct guest *guest, const struct volumes *volumes, e
 		     struct root *root, struct error *err)
 {
 	_cleanup_strings_ struct strings found = {0};
+	_cleanup_error_ struct error damage = {0};
 	_cleanup_free_ char *list = NULL;
 
 	for (size_t i = 0; i < volumes->count; i++) {
@@ -128,7 +134,7 @@ static int find_root(const struct guest *guest, const struct volumes *volumes, e
 		const char *subvolume;
 
 		if (!filesystem_can_be_root(volume->filesystem) ||
-		    !find_subvolume(guest, volume, mode, &subvolume))
+		    !find_subvolume(guest, volume, mode, &subvolume, &damage))
 			continue;
 		strings_add(&found, volume->device);
 		*root = (struct root){volume, subvolume};
@@ -136,7 +142,7 @@ static int find_root(const struct guest *guest, const struct volumes *volumes, e
 	if (found.count == 1)
 		return 0;
 	if (found.count == 0)
-		return complain_none(guest, volumes, err);
+		return complain_none(guest, volumes, &damage, err);
 	list = strings_join(&found, " and ");
 	return error_set(err, "%s holds more than one Linux system: %s", guest->disk, list);
 }
@@ -205,9 +211,20 @@ static int open_disk(struct guest *guest, enum guest_mode mode, struct error *er
 	return guest_inspect(guest, err);
 }
 
+/* The kernel's name of a block device: partitions are called after that, and not after a link that
+ * leads there (/dev/disk/by-id/…). Others as they are. */
+static char *kernel_path(const char *disk)
+{
+	_cleanup_free_ char *real = realpath(disk, NULL);
+	struct stat st;
+
+	return real && stat(real, &st) == 0 && S_ISBLK(st.st_mode) ? steal(&real)
+								   : string_copy(disk);
+}
+
 int guest_open_disk(const char *disk, enum guest_mode mode, struct guest *out, struct error *err)
 {
-	*out = (struct guest){.root_fd = -1, .disk = string_copy(disk), .detach = detach};
+	*out = (struct guest){.root_fd = -1, .disk = kernel_path(disk), .detach = detach};
 	if (open_disk(out, mode, err) < 0) {
 		guest_release(out);
 		return error_in(err, "open the system on %s", disk);

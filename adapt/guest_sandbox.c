@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -51,8 +52,9 @@ static const struct {
 	{"/sys", "sysfs", NULL, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC},
 	{"/sys/firmware", "tmpfs", "size=4k", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC},
 	{"/dev", "tmpfs", "mode=755,size=1m", MS_NOSUID | MS_NOEXEC},
-	{"/run", "tmpfs", "mode=755", MS_NOSUID | MS_NODEV},
-	{"/tmp", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV},
+	/* Together they leave memory to the rescue system, which may live in it as a whole. */
+	{"/run", "tmpfs", "mode=755,size=10%", MS_NOSUID | MS_NODEV},
+	{"/tmp", "tmpfs", "mode=1777,size=20%", MS_NOSUID | MS_NODEV},
 };
 
 static bool is_directory(const char *path)
@@ -102,7 +104,7 @@ static int fill_dev(const struct sandbox *sandbox, struct error *err)
 			return -1;
 	umask(022);
 	mkdir("/dev/shm", 01777);
-	if (mount("v2p", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") < 0 ||
+	if (mount("v2p", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=10%") < 0 ||
 	    mount(NULL, "/dev", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC,
 		  NULL) < 0)
 		return error_sys(err, errno, "mount /dev in the sandbox");
@@ -213,6 +215,17 @@ static int set_limits(struct error *err)
 	return 0;
 }
 
+/* When memory ends, it is the guest's program that goes, and not v2p. */
+static void prefer_to_be_killed(void)
+{
+	static const char worst[] = "1000";
+	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	/* Without it the program runs as well. */
+	if (fd >= 0 && write(fd, worst, strlen(worst)) < 0)
+		return;
+}
+
 static int status_code(int status)
 {
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -273,6 +286,9 @@ static int start_init(const struct sandbox *sandbox, struct error *err)
 	if (program > 0)
 		init_main(program);
 	setsid();
+	/* A library of v2p may have opened something that would stay open over exec. */
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		return error_sys(err, errno, "close what is not the program's");
 	if (set_limits(err) < 0)
 		return -1;
 	return set_capabilities(capabilities_of(sandbox->permission), err);
@@ -284,6 +300,7 @@ int sandbox_enter(void *context, struct error *err)
 	pid_t init;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prefer_to_be_killed();
 	if (fchdir(sandbox->root_fd) < 0)
 		return error_sys(err, errno, "enter the guest's root");
 	if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)

@@ -3,14 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "adapt/guest_disk.h"
 #include "adapt/guest_private.h"
+#include "base/file.h"
 #include "base/scope.h"
 
 enum { LOOP_TRIES = 32 }; /* another program may take the loop device that was free */
@@ -118,6 +121,28 @@ static bool is_block_device(const char *path)
 	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
+/*
+ * A kernel that still has the table from before the restore would have another part of the disk
+ * mounted under this name, and written to. Its idea of the length may be older (growing goes on
+ * with a warning): file systems know their own, and refuse a device that is shorter.
+ */
+static int check_start(const char *path, const struct partition *partition, struct error *err)
+{
+	_cleanup_free_ char *start = NULL;
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return error_sys(err, errno, "look at %s", path);
+	start = file_line("/sys/dev/block/%u:%u/start", major(st.st_rdev), minor(st.st_rdev));
+	/* In units of 512 bytes, whatever the disk's sectors are. */
+	if (!start || strtoull(start, NULL, 10) * 512 == partition->start)
+		return 0;
+	return error_set(err,
+			 "the kernel takes %s for another part of the disk than its partition "
+			 "table says: restart the machine, then run v2p adapt on the disk",
+			 path);
+}
+
 static int add_partition(const struct guest *guest, const struct partition *partition,
 			 enum guest_mode mode, struct volumes *volumes, struct error *err)
 {
@@ -130,7 +155,9 @@ static int add_partition(const struct guest *guest, const struct partition *part
 	volume->partuuid = copy_or_null(partition->partuuid);
 	volume->partlabel = copy_or_null(partition->name);
 	volume->device = guest_partition_path(guest->disk, partition->number);
-	if (is_block_device(volume->device) || !filesystem_is_supported(volume->filesystem))
+	if (is_block_device(volume->device))
+		return partition->number ? check_start(volume->device, partition, err) : 0;
+	if (!filesystem_is_supported(volume->filesystem))
 		return 0;
 	free(volume->device);
 	volume->device = NULL;

@@ -294,35 +294,38 @@ static void decide(const struct adaptation *adaptation, const struct changes *ch
 		*why = string_format("it holds a copy of %s", changed);
 }
 
-static int consider(struct adaptation *adaptation, const struct changes *changes,
-		    const struct guest_kernel *kernel, struct decision *decision, char **why,
-		    struct error *err)
+/* A kernel whose modules cannot be looked up must not keep the others from starting; verify says
+ * that it is not proven. */
+static void consider(struct adaptation *adaptation, const struct changes *changes,
+		     const struct guest_kernel *kernel, struct decision *decision, char **why)
 {
+	_cleanup_error_ struct error err = {0};
 	struct driver_set set = {0};
-	int r = drivers_of(adaptation, kernel->release, &set, err);
 
-	for (size_t i = 0; r == 0 && i < set.missing.count; i++)
+	if (drivers_of(adaptation, kernel->release, &set, &err) < 0)
+		report_warning(adaptation->report,
+			       "%s; its initramfs is left as it is, and it may not find its root",
+			       error_text(&err));
+	else
+		decide(adaptation, changes, kernel, &set, why);
+	for (size_t i = 0; i < set.missing.count; i++)
 		report_warning(adaptation->report, "kernel %s: %s", kernel->release,
 			       set.missing.item[i]);
-	if (r == 0)
-		decide(adaptation, changes, kernel, &set, why);
 	decision->rebuilds += *why != NULL;
 	for (size_t i = 0; *why && i < set.listed.count; i++)
 		strings_add_once(&decision->listed, set.listed.item[i]);
 	driver_set_release(&set);
-	return r;
 }
 
-static int consider_all(struct adaptation *adaptation, const struct changes *changes,
-			struct decision *decision, struct error *err)
+static void consider_all(struct adaptation *adaptation, const struct changes *changes,
+			 struct decision *decision)
 {
 	const struct guest *guest = adaptation->guest;
 
 	for (size_t i = 0; i < guest->kernel_count; i++)
-		if (guest->kernel[i].image && consider(adaptation, changes, &guest->kernel[i],
-						       decision, &decision->why[i], err) < 0)
-			return -1;
-	return 0;
+		if (guest->kernel[i].image)
+			consider(adaptation, changes, &guest->kernel[i], decision,
+				 &decision->why[i]);
 }
 
 static void warn_unsupported(const struct adaptation *adaptation, const struct decision *decision)
@@ -368,9 +371,8 @@ static int initramfs_plan(struct adaptation *adaptation, struct changes *changes
 
 	if (!decision.why)
 		abort();
-	r = consider_all(adaptation, changes, &decision, err);
-	if (r == 0)
-		r = plan_decision(adaptation, changes, &decision, err);
+	consider_all(adaptation, changes, &decision);
+	r = plan_decision(adaptation, changes, &decision, err);
 	for (size_t i = 0; i < count; i++)
 		free(decision.why[i]);
 	free(decision.why);
@@ -398,37 +400,49 @@ static void prove_image(const struct adaptation *adaptation, const struct guest_
 		     check, detail);
 }
 
-/* Devices that a kernel cannot drive matter for the one that starts by default, the newest. */
+/* The newest that can be started; directories of modules without a kernel may be newer. */
+static bool is_default(const struct guest *guest, const struct guest_kernel *kernel)
+{
+	for (size_t i = 0; i < guest->kernel_count; i++)
+		if (guest->kernel[i].image)
+			return kernel == &guest->kernel[i];
+	return false;
+}
+
+/* Devices that a kernel cannot drive matter for the one that starts by default. */
 static void prove_devices(const struct adaptation *adaptation, const struct guest_kernel *kernel,
 			  const struct driver_set *set)
 {
 	_cleanup_free_ char *check = string_format("drivers of kernel %s", kernel->release);
 	_cleanup_free_ char *detail = strings_join(&set->missing, "; ");
 
-	if (set->missing.count && kernel == &adaptation->guest->kernel[0])
+	if (set->missing.count && is_default(adaptation->guest, kernel))
 		report_check(adaptation->report, false, check, detail);
+}
+
+static void prove_kernel(const struct adaptation *adaptation, const struct guest_kernel *kernel)
+{
+	_cleanup_free_ char *check = string_format("drivers of kernel %s", kernel->release);
+	_cleanup_error_ struct error err = {0};
+	struct driver_set set = {0};
+
+	if (drivers_of(adaptation, kernel->release, &set, &err) < 0) {
+		report_check(adaptation->report, false, check, error_text(&err));
+	} else {
+		prove_image(adaptation, kernel, &set);
+		prove_devices(adaptation, kernel, &set);
+	}
+	driver_set_release(&set);
 }
 
 static int initramfs_verify(struct adaptation *adaptation, struct error *err)
 {
 	const struct guest *guest = adaptation->guest;
 
-	for (size_t i = 0; i < guest->kernel_count; i++) {
-		const struct guest_kernel *kernel = &guest->kernel[i];
-		struct driver_set set = {0};
-		int r;
-
-		if (!kernel->image)
-			continue;
-		r = drivers_of(adaptation, kernel->release, &set, err);
-		if (r == 0) {
-			prove_image(adaptation, kernel, &set);
-			prove_devices(adaptation, kernel, &set);
-		}
-		driver_set_release(&set);
-		if (r < 0)
-			return -1;
-	}
+	(void)err;
+	for (size_t i = 0; i < guest->kernel_count; i++)
+		if (guest->kernel[i].image)
+			prove_kernel(adaptation, &guest->kernel[i]);
 	return 0;
 }
 

@@ -246,6 +246,90 @@ static void who_is_not_root_is_told(void **state)
 	assert_open_fails("mounting needs root");
 }
 
+/* The image as a disk of which the kernel knows one partition, of the sectors named; heap. */
+static char *attach_disk(const char *number, const char *start, const char *sectors)
+{
+	const char *attach[] = {"losetup", "--find", "--show", "--partscan", image, NULL};
+	const char *add[] = {"addpart", NULL, number, start, sectors, NULL};
+	_cleanup_process_result_ struct process_result result = {0};
+	char *disk;
+
+	if (process_run(&(struct process){.argv = attach}, &result, NULL) < 0 || result.status != 0)
+		skip();
+	disk = string_copy(string_trim(result.output.data));
+	add[1] = disk;
+	run_ok(add, NULL);
+	return disk;
+}
+
+static void detach_disk(const char *disk)
+{
+	const char *remove[] = {"delpart", disk, "2", NULL},
+		   *argv[] = {"losetup", "-d", disk, NULL};
+
+	run_ok(remove, NULL);
+	run_ok(argv, NULL);
+}
+
+static void a_link_to_a_disk_leads_to_its_partitions(void **state)
+{
+	_cleanup_free_ char *disk = NULL, *link = tree_path("/by-id"), *partition = NULL;
+	_cleanup_error_ struct error err = {0};
+	struct guest guest = {.root_fd = -1};
+	int r;
+
+	(void)state;
+	need_root();
+	tree_file("/root/etc/fstab", "LABEL=root / ext4 defaults 0 1\n");
+	make_disk(usual, 3);
+	disk = attach_disk("2", "10240", "65536");
+	partition = string_format("%sp2", disk);
+	tree_link(disk, "/by-id");
+	r = guest_open_disk(link, GUEST_READ_ONLY, &guest, &err);
+	if (r == 0) {
+		assert_string_equal(guest.disk, disk);
+		assert_string_equal(guest.mount[0].device, partition);
+	}
+	guest_release(&guest);
+	detach_disk(disk);
+	if (r < 0)
+		fail_msg("%s", error_text(&err));
+}
+
+static void a_partition_table_that_the_kernel_has_not_read_is_refused(void **state)
+{
+	_cleanup_free_ char *disk = NULL;
+	_cleanup_error_ struct error err = {0};
+	struct guest guest;
+	int r;
+
+	(void)state;
+	need_root();
+	make_disk(usual, 3);
+	disk = attach_disk("2", "12288", "65536");
+	r = guest_open_disk(disk, GUEST_READ_WRITE, &guest, &err);
+	detach_disk(disk);
+	assert_int_equal(r, -1);
+	assert_non_null(strstr(error_text(&err), "p2 for another part of the disk than its "
+						 "partition table says: restart the machine"));
+}
+
+/* Past the superblock that libblkid looks at: where the group descriptors are. */
+static void a_damaged_root_is_named(void **state)
+{
+	unsigned char damage[64 * 1024];
+	int fd;
+
+	(void)state;
+	need_root();
+	make_disk(usual, 3);
+	memset(damage, 0xa5, sizeof(damage));
+	fd = open(image, O_RDWR | O_CLOEXEC);
+	assert_int_equal(write_exactly(fd, image, damage, sizeof(damage), 5 * MIB + 2048, NULL), 0);
+	close(fd);
+	assert_open_fails(" ext4): mount /dev/loop");
+}
+
 static void assert_finds(const char *source, const char *root, int partition, const char *name)
 {
 	static const struct volume items[] = {
@@ -316,6 +400,9 @@ int main(void)
 		disk_test(a_disk_without_linux_is_described),
 		disk_test(an_ntfs_is_taken_for_windows),
 		disk_test(a_boot_that_is_not_on_the_disk_is_refused),
+		disk_test(a_link_to_a_disk_leads_to_its_partitions),
+		disk_test(a_partition_table_that_the_kernel_has_not_read_is_refused),
+		disk_test(a_damaged_root_is_named),
 		disk_test(who_is_not_root_is_told),
 		cmocka_unit_test(sources_of_fstab_are_found),
 		cmocka_unit_test(other_disks_are_not_mistaken_for_this_one),

@@ -152,6 +152,26 @@ static void there_is_no_network_but_a_loopback_that_is_down(void **state)
 	assert_says(f, "ls /sys/class/net", "lo\n");
 }
 
+static void nothing_that_v2p_has_open_reaches_the_program(void **state)
+{
+	struct fixture *f = *state;
+	/* As a library would: without O_CLOEXEC. */
+	_cleanup_close_ int fd = fcntl(STDIN_FILENO, F_DUPFD, 50);
+	_cleanup_free_ char *script =
+		string_format("[ -e /proc/$$/fd/0 ] && [ ! -e /proc/$$/fd/%d ] && echo closed", fd);
+
+	assert_true(fd >= 0);
+	assert_says(f, script, "closed\n");
+}
+
+static void memory_that_ends_is_the_programs_loss(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_says(f, "cat /proc/self/oom_score_adj", "1000\n");
+	assert_says(f, "grep -c -E '^v2p /(run|tmp|dev/shm) .*size=' /proc/self/mounts", "3\n");
+}
+
 static void links_in_place_of_mount_points_stay_inside(void **state)
 {
 	struct fixture *f = *state;
@@ -268,6 +288,8 @@ int main(void)
 		sandbox_test(the_machine_cannot_be_reached_through_proc_and_sys),
 		sandbox_test(capabilities_are_few_and_none_can_be_gained),
 		sandbox_test(there_is_no_network_but_a_loopback_that_is_down),
+		sandbox_test(nothing_that_v2p_has_open_reaches_the_program),
+		sandbox_test(memory_that_ends_is_the_programs_loss),
 		sandbox_test(links_in_place_of_mount_points_stay_inside),
 		sandbox_test(a_tree_without_mount_points_will_do),
 		sandbox_test(daemons_end_with_the_program),

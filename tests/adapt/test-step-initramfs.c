@@ -11,6 +11,8 @@
 #define IMAGE "/boot/initrd.img-" RELEASE
 #define AHCI "lib/modules/" RELEASE "/kernel/drivers/ata/ahci.ko"
 
+#define BROKEN "5.10.0" /* a kernel whose module index cannot be read */
+
 /* Stands in for the driver tables: this machine's disk hangs on an AHCI controller. */
 int drivers_for_boot(const struct drivers_db *db, const struct hardware *hardware,
 		     const struct guest *guest, const char *release, const struct strings *extra,
@@ -18,10 +20,10 @@ int drivers_for_boot(const struct drivers_db *db, const struct hardware *hardwar
 {
 	(void)db;
 	(void)guest;
-	(void)release;
 	(void)extra;
-	(void)err;
 	*out = (struct driver_set){0};
+	if (strcmp(release, BROKEN) == 0)
+		return error_set(err, "modules.dep.bin is missing");
 	strings_add(&out->listed, "ahci");
 	strings_add(&out->required, "kernel/drivers/ata/ahci.ko");
 	if (hardware)
@@ -329,6 +331,42 @@ static void a_device_without_driver_fails_the_check(void **state)
 	assert_string_equal(last_check(f), "no driver for 1234:5678");
 }
 
+static void modules_without_a_kernel_do_not_hide_the_one_that_starts(void **state)
+{
+	struct fixture *f = *state;
+	const struct hardware hardware = {0};
+
+	tree_directory("/lib/modules/6.9.0");
+	tree_image(IMAGE, AHCI, "elf");
+	open_guest(f);
+	f->adaptation.hardware = &hardware;
+	assert_int_equal(step_initramfs.verify(&f->adaptation, NULL), 0);
+	assert_true(report_has_failed_check(&f->report));
+	assert_string_equal(last_check(f), "no driver for 1234:5678");
+}
+
+static void a_kernel_without_a_module_index_does_not_stop_the_others(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_text_ struct text text = {0};
+
+	tree_directory("/lib/modules/" BROKEN);
+	tree_file("/boot/vmlinuz-" BROKEN, "kernel");
+	open_guest(f);
+	assert_plan(f);
+	assert_int_equal(f->changes.count, 3);
+	assert_string_equal(f->changes.item[2].path, "initramfs of " RELEASE);
+	if (apply(f) < 0)
+		fail_msg("%s", error_text(&f->err));
+	assert_int_equal(step_initramfs.verify(&f->adaptation, NULL), 0);
+	report_render(&f->report, REPORT_BRIEF, &text);
+	assert_non_null(strstr(text_string(&text), "drivers of kernel " BROKEN
+						   ": modules.dep.bin is missing; its initramfs is "
+						   "left as it is"));
+	assert_non_null(strstr(text_string(&text), "ok     initramfs of " RELEASE ": holds"));
+	assert_true(report_has_failed_check(&f->report));
+}
+
 static void a_broken_image_is_built_anew(void **state)
 {
 	struct fixture *f = *state;
@@ -356,6 +394,8 @@ int main(void)
 		step_test(a_boot_too_small_for_the_new_image_keeps_the_old_one),
 		step_test(another_tool_is_named_and_the_check_fails),
 		step_test(a_device_without_driver_fails_the_check),
+		step_test(modules_without_a_kernel_do_not_hide_the_one_that_starts),
+		step_test(a_kernel_without_a_module_index_does_not_stop_the_others),
 		step_test(a_broken_image_is_built_anew),
 	};
 
