@@ -202,11 +202,15 @@ int changes_apply(const struct changes *changes, struct adaptation *adaptation, 
 {
 	for (size_t i = 0; i < changes->count; i++) {
 		const struct change *change = &changes->item[i];
+		int r;
 
 		if (adaptation->progress)
 			adaptation->progress(adaptation->progress_context, change);
-		if (apply(change, adaptation, err) < 0)
+		r = apply(change, adaptation, err);
+		if (r < 0)
 			return error_in(err, "%s", change->step);
+		if (r > 0)
+			continue;
 		report_change(adaptation->report, change->step, change->path, change->why,
 			      change->diff);
 	}

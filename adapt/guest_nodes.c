@@ -11,6 +11,7 @@
 #include "adapt/guest_sandbox.h"
 #include "base/file.h"
 #include "base/scope.h"
+#include "restore/disk.h"
 
 static const struct {
 	const char *path, *target;
@@ -139,20 +140,15 @@ static void add_links(struct sandbox *sandbox, const struct guest *guest)
 
 char *guest_partition_path(const char *disk, int number)
 {
-	size_t length = strlen(disk);
-
-	if (number == 0)
-		return string_copy(disk);
-	/* nvme0n1p2, mmcblk0p2, loop0p2, but sda2. */
-	return string_format(
-		"%s%s%d", disk,
-		length && disk[length - 1] >= '0' && disk[length - 1] <= '9' ? "p" : "", number);
+	return number ? disk_partition_path(disk, number) : string_copy(disk);
 }
 
 int sandbox_init(struct sandbox *sandbox, const struct guest *guest,
 		 enum guest_permission permission, struct error *err)
 {
-	*sandbox = (struct sandbox){.root_fd = guest->root_fd, .permission = permission};
+	*sandbox = (struct sandbox){.root_fd = guest->root_fd,
+				    .permission = permission,
+				    .has_volumes = guest->volume_groups.count > 0};
 	add_basic(sandbox);
 	if (permission != GUEST_RUN_DISKS)
 		return 0;

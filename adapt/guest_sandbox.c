@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "adapt/guest_seccomp.h"
 #include "base/scope.h"
 
 #define BIT(capability) (1ULL << (capability))
@@ -30,8 +31,9 @@
 static const uint64_t file_capabilities = BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) |
 					  BIT(CAP_FSETID) | BIT(CAP_MKNOD) | BIT(CAP_SETUID) |
 					  BIT(CAP_SETGID) | BIT(CAP_SETFCAP) | BIT(CAP_KILL);
-/* The device mapper's ioctls ask for SYS_ADMIN even to list. */
-static const uint64_t disk_capabilities = BIT(CAP_SYS_ADMIN);
+/* The device mapper's ioctls ask for SYS_ADMIN even to list; what else it opens is closed again by
+ * guest_seccomp. */
+static const uint64_t volume_capabilities = BIT(CAP_SYS_ADMIN);
 
 static const struct {
 	int resource;
@@ -265,10 +267,18 @@ static void __attribute__((noreturn)) init_main(pid_t program)
 	}
 }
 
-static uint64_t capabilities_of(enum guest_permission permission)
+static bool needs_volumes(const struct sandbox *sandbox)
 {
-	return permission == GUEST_RUN_DISKS ? file_capabilities | disk_capabilities
-					     : file_capabilities;
+	return sandbox->permission == GUEST_RUN_DISKS && sandbox->has_volumes;
+}
+
+static int drop_privileges(const struct sandbox *sandbox, struct error *err)
+{
+	if (!needs_volumes(sandbox))
+		return set_capabilities(file_capabilities, err);
+	if (set_capabilities((file_capabilities & ~BIT(CAP_MKNOD)) | volume_capabilities, err) < 0)
+		return -1;
+	return seccomp_confine(err);
 }
 
 static int start_init(const struct sandbox *sandbox, struct error *err)
@@ -291,7 +301,7 @@ static int start_init(const struct sandbox *sandbox, struct error *err)
 		return error_sys(err, errno, "close what is not the program's");
 	if (set_limits(err) < 0)
 		return -1;
-	return set_capabilities(capabilities_of(sandbox->permission), err);
+	return drop_privileges(sandbox, err);
 }
 
 int sandbox_enter(void *context, struct error *err)

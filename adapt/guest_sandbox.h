@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -28,6 +29,7 @@ struct sandbox_node {
 struct sandbox {
 	int root_fd; /* borrowed */
 	enum guest_permission permission;
+	bool has_volumes; /* the guest's disk has LVM, which asks for CAP_SYS_ADMIN */
 	struct sandbox_node *node;
 	size_t count;
 };

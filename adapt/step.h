@@ -31,6 +31,7 @@ struct change {
 	struct strings argv; /* RUN */
 	char *input;         /* RUN: stdin, or NULL */
 	enum guest_permission permission; /* RUN */
+	/* CALL: 0 done; 1 not done, reported as a failed check, and the rest goes on; -1 error. */
 	int (*call)(struct adaptation *adaptation, const struct change *change, struct error *err);
 };
 

@@ -234,6 +234,27 @@ static int build(struct adaptation *adaptation, const char *release, const char 
 	return 0;
 }
 
+/* The newest that can be started; directories of modules without a kernel may be newer. */
+static bool is_default(const struct guest *guest, const struct guest_kernel *kernel)
+{
+	for (size_t i = 0; i < guest->kernel_count; i++)
+		if (guest->kernel[i].image)
+			return kernel == &guest->kernel[i];
+	return false;
+}
+
+/* A kernel that is not the one that starts must not keep that one from starting. */
+static int rebuild_failed(const struct adaptation *adaptation, const struct guest_kernel *kernel,
+			  struct error *err)
+{
+	error_in(err, "initramfs of %s (the old one stays)", kernel->release);
+	if (is_default(adaptation->guest, kernel))
+		return -1;
+	report_check(adaptation->report, false, "every kernel's initramfs is built",
+		     error_text(err));
+	return 1;
+}
+
 static int rebuild(struct adaptation *adaptation, const struct change *change, struct error *err)
 {
 	const char *release = strrchr(change->path, ' ') + 1;
@@ -249,7 +270,7 @@ static int rebuild(struct adaptation *adaptation, const struct change *change, s
 	r = build(adaptation, release, built, path, err);
 	initramfs_discard(adaptation->guest, built);
 	if (r < 0)
-		return error_in(err, "initramfs of %s (the old one stays)", release);
+		return rebuild_failed(adaptation, kernel, err);
 	if (!kernel->initramfs)
 		kernel->initramfs = steal(&path);
 	report_timing(adaptation->report, change->path, clock_seconds() - start, 0);
@@ -398,15 +419,6 @@ static void prove_image(const struct adaptation *adaptation, const struct guest_
 				       *names ? names : "all it needs: the drivers are built in");
 	report_check(adaptation->report, missing.count == 0 && !(why_not && kernel->initramfs),
 		     check, detail);
-}
-
-/* The newest that can be started; directories of modules without a kernel may be newer. */
-static bool is_default(const struct guest *guest, const struct guest_kernel *kernel)
-{
-	for (size_t i = 0; i < guest->kernel_count; i++)
-		if (guest->kernel[i].image)
-			return kernel == &guest->kernel[i];
-	return false;
 }
 
 /* Devices that a kernel cannot drive matter for the one that starts by default. */

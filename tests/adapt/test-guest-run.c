@@ -251,6 +251,32 @@ static void no_mount_is_left_behind(void **state)
 	assert_null(strstr(text_string(&mounts), tree));
 }
 
+/* CAP_SYS_ADMIN comes with volume groups only, and then without what it would open. */
+static void with_volumes_the_program_still_cannot_mount(void **state)
+{
+	struct fixture *f = *state;
+	const char *argv[] = {"sh", "-c",
+			      "grep CapEff /proc/self/status; "
+			      "mount -t devtmpfs none /tmp 2>/dev/null || echo no mount; "
+			      "mount -o remount,rw /dev 2>/dev/null || echo no remount; "
+			      "mknod /tmp/n b 8 0 2>/dev/null || echo no node",
+			      NULL};
+
+	if (geteuid() != 0)
+		skip();
+	f->guest.disk = string_copy("/dev/full");
+	assert_int_equal(guest_run(&f->guest, GUEST_RUN_DISKS, argv, NULL, 0, &f->out, &f->err), 0);
+	assert_string_equal(text_string(&f->out),
+			    "CapEff:\t00000000880000fb\nno mount\nno remount\n");
+	text_truncate(&f->out, 0);
+	strings_add(&f->guest.volume_groups, "v2p-test-none");
+	assert_int_equal(guest_run(&f->guest, GUEST_RUN_DISKS, argv, NULL, 0, &f->out, &f->err), 0);
+	strings_release(&f->guest.volume_groups);
+	assert_string_equal(text_string(&f->out),
+			    "CapEff:\t00000000802000fb\nno mount\nno remount\n"
+			    "no node\n");
+}
+
 static void without_a_disk_there_is_none_to_work_on(void **state)
 {
 	struct fixture *f = *state;
@@ -295,6 +321,7 @@ int main(void)
 		sandbox_test(daemons_end_with_the_program),
 		sandbox_test(a_program_that_hangs_is_killed_with_all_it_started),
 		sandbox_test(no_mount_is_left_behind),
+		sandbox_test(with_volumes_the_program_still_cannot_mount),
 		sandbox_test(without_a_disk_there_is_none_to_work_on),
 		sandbox_test(who_is_not_root_is_told),
 	};
