@@ -313,6 +313,15 @@ bool disk_is_rule(const char *string)
 	return false;
 }
 
+int disk_rule_check(const char *string, struct error *err)
+{
+	_cleanup_(rule_release) struct rule rule = {0};
+
+	if (rule_parse(string, &rule, err) < 0)
+		return error_in(err, "disk rule '%s'", string);
+	return 0;
+}
+
 int disk_choose(const struct disks *disks, const char *string, struct disk *out, struct error *err)
 {
 	_cleanup_(rule_release) struct rule rule = {0};

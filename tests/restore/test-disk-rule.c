@@ -213,6 +213,31 @@ static void the_disks_of_this_machine_can_be_listed(void **state)
 	}
 }
 
+static void a_name_that_went_to_another_disk_is_noticed(void **state)
+{
+	struct disk before = lab[0], after = lab[0];
+
+	(void)state;
+	assert_true(disk_is_same(&before, &after));
+	after.serial = NULL;
+	assert_true(disk_is_same(&before, &after));
+	after.serial = "QM00009";
+	assert_false(disk_is_same(&before, &after));
+	after = before;
+	after.size++;
+	assert_false(disk_is_same(&before, &after));
+	after = before;
+	after.wwn = "0x5000c50015ea71ab";
+	assert_false(disk_is_same(&before, &after));
+	after = before;
+	before.sysfs = "/sys/devices/pci0000:00/host6/block/sda";
+	after.sysfs = "/sys/devices/pci0000:00/host7/block/sda";
+	assert_false(disk_is_same(&before, &after));
+	after = before;
+	after.device++;
+	assert_false(disk_is_same(&before, &after));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +254,7 @@ int main(void)
 		cmocka_unit_test(partitions_are_named_as_the_kernel_names_them),
 		cmocka_unit_test(a_regular_file_is_a_disk),
 		cmocka_unit_test(the_disks_of_this_machine_can_be_listed),
+		cmocka_unit_test(a_name_that_went_to_another_disk_is_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
