@@ -131,6 +131,11 @@ int plan_make(struct source *source, const char *disk_or_rule, struct plan *out,
 	_cleanup_plan_ struct plan plan = {0};
 
 	plan.image_size = source->size;
+	if (source_is_being_written(source))
+		return error_set(err,
+				 "%s is in use by a running virtual machine: shut that down, or "
+				 "make a copy of a snapshot first",
+				 source->path);
 	if (find_disk(disk_or_rule, &plan, err) < 0 || check_size(source, &plan, err) < 0 ||
 	    source_check(source, err) < 0)
 		return -1;
