@@ -65,6 +65,8 @@ void disks_release(struct disks *disks);
  * rotational=0|1 removable=0|1 size>=N size<=N size=N (N with K M G T), and at most one of
  * `smallest`, `largest`, applied to what is left. Exactly one disk must remain: none or two (also
  * two equally small ones) is an error that lists the candidates and says what tells them apart.
+ * Removable, USB and loop disks match only a rule that has one of the keys serial, wwn, model,
+ * transport, by-id or removable: size and kind alone would find the stick that was left plugged in.
  * Disks that cannot be written (read-only, or in use: see target.h) do match, so that the refusal
  * says why.
  */

@@ -68,7 +68,7 @@ static void each_key_chooses_a_disk(void **state)
 	expect("by-id=*QM00001", "/dev/sda");
 	expect("removable=1", "/dev/sdc");
 	expect("size=250G", "/dev/nvme0n1");
-	expect("size<=20G", "/dev/sdc");
+	expect("size<=250G", "/dev/nvme0n1");
 }
 
 static void conditions_must_all_hold(void **state)
@@ -81,9 +81,21 @@ static void conditions_must_all_hold(void **state)
 static void smallest_and_largest_apply_to_what_is_left(void **state)
 {
 	(void)state;
-	expect("smallest", "/dev/sdc");
+	expect("smallest", "/dev/nvme0n1");
+	expect("smallest,model=*", "/dev/sdc");
 	expect("smallest,size>=100G", "/dev/nvme0n1");
 	expect("largest,rotational=0", "/dev/nvme0n1");
+}
+
+static void a_stick_that_was_left_is_not_chosen_by_its_size(void **state)
+{
+	(void)state;
+	expect("smallest,transport=*", "/dev/sdc");
+	expect("smallest,removable=1", "/dev/sdc");
+	expect_error(&(struct disks){&lab[3], 1}, "rotational=0,smallest",
+		     "no disk matches 'rotational=0,smallest'; there are: /dev/sdc (16 GiB, Flash "
+		     "Disk) (one that is removable, on USB or a loop device must be asked for, as "
+		     "with transport=usb)");
 }
 
 static void two_matches_are_refused_with_what_tells_them_apart(void **state)
@@ -244,6 +256,7 @@ int main(void)
 		cmocka_unit_test(each_key_chooses_a_disk),
 		cmocka_unit_test(conditions_must_all_hold),
 		cmocka_unit_test(smallest_and_largest_apply_to_what_is_left),
+		cmocka_unit_test(a_stick_that_was_left_is_not_chosen_by_its_size),
 		cmocka_unit_test(two_matches_are_refused_with_what_tells_them_apart),
 		cmocka_unit_test(two_equally_large_disks_are_refused),
 		cmocka_unit_test(twins_are_told_apart_by_path_only),
