@@ -167,6 +167,27 @@ static void a_bigger_disk_is_used_to_its_end(void **state)
 	      "test $(dumpe2fs -h p 2>/dev/null | sed -n 's/^Block count: *//p') -ge 100000");
 }
 
+static void a_disk_without_partition_devices_is_used_to_its_end(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+	_cleanup_text_ struct text device = {0};
+	const char *name;
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	make_disk("big.disk", 100);
+	if (geteuid() != 0 ||
+	    process_check((const char *const[]){"losetup", "--find", "--show", "big.disk", NULL},
+			  &device, NULL) < 0)
+		skip();
+	name = string_trim(device.data);
+	v2p(&result, "restore", "--no-adapt", "--yes", "a.raw", name);
+	process_check((const char *const[]){"losetup", "--detach", name, NULL}, NULL, NULL);
+	expect(&result, 0, "");
+	shell("dd if=big.disk of=p bs=1M skip=1 status=none; e2fsck -fn p; "
+	      "test $(dumpe2fs -h p 2>/dev/null | sed -n 's/^Block count: *//p') -ge 100000");
+}
+
 static void a_dry_run_writes_nothing(void **state)
 {
 	_cleanup_process_result_ struct process_result result = {0};
@@ -395,6 +416,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_supported_says_so),
 		cmocka_unit_test(a_raw_image_is_restored_to_a_file),
 		cmocka_unit_test(a_bigger_disk_is_used_to_its_end),
+		cmocka_unit_test(a_disk_without_partition_devices_is_used_to_its_end),
 		cmocka_unit_test(a_dry_run_writes_nothing),
 		cmocka_unit_test(nobody_to_ask_means_no),
 		cmocka_unit_test(a_truncated_qcow2_is_refused_before_writing),
