@@ -75,6 +75,8 @@ enum exit_status command_adapt(const struct options *options, struct output *out
 	report_init(&report);
 	status = adapt(options, &guest, &hardware, &report, output, err);
 	guest_release(&guest);
+	if (status != EXIT_DONE)
+		report_fact_string(&report, "error", error_text(err));
 	report_output(&report, options->dry_run ? REPORT_DIFFS : REPORT_BRIEF, options->report,
 		      output);
 	if (report_count(&report, "changes") == 0 && status == EXIT_DONE)

@@ -39,6 +39,8 @@ static void catch_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
+	/* Whoever read our output may go; a disk in the middle of a restore may not be left. */
+	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 }
 
 static void job_release(struct job *job)
@@ -52,6 +54,7 @@ static int job_make(const struct options *options, struct job *job, struct error
 	const struct strings *words = &options->arguments;
 
 	job->adapt = !options->no_adapt;
+	job->report = options->report;
 	if (adaptation_hardware(options, &job->hardware, err) < 0)
 		return -1;
 	if (options->profiles.count > 0) {
@@ -64,7 +67,8 @@ static int job_make(const struct options *options, struct job *job, struct error
 	job->image = words->count > 0 ? words->item[0] : job->profile.image;
 	job->rule = words->count > 1 ? words->item[1] : job->profile.rule;
 	job->format = options->format ? options->format : job->profile.format;
-	job->report = options->report ? options->report : job->profile.report;
+	if (!job->report)
+		job->report = job->profile.report;
 	if (!job->image)
 		return error_set(err, "profile %s names no image: give it path = in [Image]",
 				 job->profile.origin);
@@ -136,17 +140,62 @@ static int confirm(const struct options *options, const struct plan *plan, struc
 	return 0;
 }
 
+/* The name in the plan may have gone to another disk, most of all while a person was asked. */
+static int open_planned(const struct plan *plan, struct target *target, struct error *err)
+{
+	_cleanup_free_ char *planned = disk_label(&plan->disk);
+	_cleanup_free_ char *found = NULL;
+
+	if (target_open(plan->disk.path, plan->creates_file ? plan->disk.size : 0, target, err) < 0)
+		return -1;
+	if (disk_is_same(&plan->disk, &target->disk))
+		return 0;
+	found = disk_label(&target->disk);
+	target_close(target);
+	return error_set(err,
+			 "the plan was made for another disk, %s; now there is %s: start again",
+			 planned, found);
+}
+
+/* The partition devices of a table that the kernel did not read lead to wrong places. */
+static enum exit_status reread(struct target *target, struct error *err)
+{
+	if (target_reread(target, err) == 0)
+		return EXIT_DONE;
+	error_in(err, "the image was written, but neither grown nor adapted (start the rescue "
+		      "system again, then use v2p adapt)");
+	return EXIT_INCOMPLETE;
+}
+
+static enum exit_status write_failed(const struct write_stats *stats, struct error *err)
+{
+	_cleanup_free_ char *why = string_copy(error_text(err));
+
+	if (!stats->began)
+		return EXIT_REFUSED;
+	if (stats->left_something)
+		error_set(err,
+			  "%s; the disk refused to be cleared afterwards, too: what is on it is "
+			  "incomplete, whatever it looks like",
+			  why);
+	else
+		error_set(err,
+			  "%s; the disk was left without a partition table and does not start: "
+			  "restore it again",
+			  why);
+	return EXIT_WRITTEN;
+}
+
 static enum exit_status write_disk(struct source *source, const struct plan *plan,
 				   struct report *report, struct output *output, struct error *err)
 {
 	const struct write_options options = {output_progress, output, &interrupted};
+	enum exit_status status = EXIT_DONE;
 	struct write_stats stats = {0};
-	_cleanup_free_ char *why = NULL;
 	struct target target;
 	int r;
 
-	if (target_open(plan->disk.path, plan->creates_file ? plan->disk.size : 0, &target, err) <
-	    0)
+	if (open_planned(plan, &target, err) < 0)
 		return EXIT_REFUSED;
 	output_say(output, "Writing %s", plan->disk.path);
 	r = write_image(source, &target, &options, &stats, err);
@@ -155,21 +204,13 @@ static enum exit_status write_disk(struct source *source, const struct plan *pla
 	if (r == 0) {
 		report_change(report, "restore", plan->disk.path, "the image was written to it",
 			      NULL);
-		if (target_reread(&target, err) < 0)
-			report_warning(report, "%s", error_text(err));
+		status = reread(&target, err);
 	}
 	target_close(&target);
 	if (r == 0)
-		return EXIT_DONE;
+		return status;
 	error_in(err, "restore %s to %s", source->path, plan->disk.path);
-	if (!stats.began)
-		return EXIT_REFUSED;
-	why = string_copy(error_text(err));
-	error_set(err,
-		  "%s; the disk was left without a partition table and does not start: restore it "
-		  "again",
-		  why);
-	return EXIT_WRITTEN;
+	return write_failed(&stats, err);
 }
 
 static int read_table_again(const char *path, struct error *err)
@@ -245,10 +286,23 @@ static int adapt_disk(struct job *job, const struct plan *plan, struct report *r
 	return r;
 }
 
+/* A stop that comes after the write is obeyed between the stages, which each end whole. */
+static int check_interrupted(struct error *err)
+{
+	if (!atomic_load(&interrupted))
+		return 0;
+	return error_set(err, "the image was written, then it was stopped: the system is not "
+			      "adapted; v2p adapt does the rest");
+}
+
 static enum exit_status finish(struct job *job, const struct plan *plan, struct report *report,
 			       struct output *output, struct error *err)
 {
+	if (check_interrupted(err) < 0)
+		return EXIT_INCOMPLETE;
 	use_whole_disk(plan, report, output);
+	if (job->adapt && check_interrupted(err) < 0)
+		return EXIT_INCOMPLETE;
 	if (job->adapt && adapt_disk(job, plan, report, output, err) < 0) {
 		error_in(err, "adapt the system on %s", plan->disk.path);
 		report_check(report, false, "the system is adapted", error_text(err));
@@ -263,6 +317,25 @@ static enum exit_status finish(struct job *job, const struct plan *plan, struct 
 	return EXIT_DONE;
 }
 
+static void tell_outcome(struct report *report, enum exit_status status, const struct error *err)
+{
+	report_fact(report, "exit-status", json_object_new_int(status));
+	if (status != EXIT_DONE)
+		report_fact_string(report, "error", error_text(err));
+}
+
+/* A program that waits for a document gets one that says why. */
+static enum exit_status refuse(const struct job *job, struct report *report, struct output *output,
+			       const struct error *err)
+{
+	tell_outcome(report, EXIT_REFUSED, err);
+	if (output->json)
+		report_output(report, REPORT_BRIEF, job->report, output);
+	else if (job->report)
+		report_save(report, job->report, output);
+	return EXIT_REFUSED;
+}
+
 static enum exit_status restore(const struct options *options, struct job *job,
 				struct report *report, struct output *output, struct error *err)
 {
@@ -272,13 +345,13 @@ static enum exit_status restore(const struct options *options, struct job *job,
 	enum exit_status status;
 
 	if (make_plan(options, job, &source, &plan, err) < 0)
-		return EXIT_REFUSED;
+		return refuse(job, report, output, err);
 	if (options->dry_run || !output->json)
 		show_plan(&plan, output);
 	if (options->dry_run)
 		return EXIT_DONE;
 	if (confirm(options, &plan, err) < 0)
-		return EXIT_REFUSED;
+		return refuse(job, report, output, err);
 	report_fact(report, "plan", plan_json(&plan));
 	report_fact_string(report, "image", job->image);
 	report_fact_string(report, "disk", plan.disk.path);
@@ -287,7 +360,7 @@ static enum exit_status restore(const struct options *options, struct job *job,
 	if (status == EXIT_DONE)
 		status = finish(job, &plan, report, output, err);
 	report_timing(report, "total", clock_seconds() - start, 0);
-	report_fact(report, "exit-status", json_object_new_int(status));
+	tell_outcome(report, status, err);
 	report_output(report, REPORT_BRIEF, job->report, output);
 	return status;
 }
@@ -297,7 +370,7 @@ enum exit_status command_restore(const struct options *options, struct output *o
 {
 	struct job job = {0};
 	struct report report;
-	enum exit_status status = EXIT_REFUSED;
+	enum exit_status status;
 
 	if (options->arguments.count > 2 ||
 	    (options->arguments.count < 2 && options->profiles.count == 0)) {
@@ -309,6 +382,8 @@ enum exit_status command_restore(const struct options *options, struct output *o
 	report_init(&report);
 	if (job_make(options, &job, err) == 0)
 		status = restore(options, &job, &report, output, err);
+	else
+		status = refuse(&job, &report, output, err);
 	report_release(&report);
 	job_release(&job);
 	return status;

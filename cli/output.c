@@ -11,7 +11,10 @@
 #include "base/scope.h"
 #include "base/text.h"
 
-enum { BAR_WIDTH = 30 };
+enum {
+	BAR_WIDTH = 30,
+	LEFT_LIMIT = 9999 * 60, /* seconds; more is no estimate */
+};
 
 static const struct {
 	const char *name;
@@ -115,12 +118,13 @@ static void render_progress(const struct write_progress *p, struct text *out)
 {
 	double part = p->total ? (double)p->done / (double)p->total : 1;
 	double rate = p->seconds > 0 ? (double)p->done / 1048576 / p->seconds : 0;
-	double left = part > 0 ? p->seconds / part - p->seconds : 0;
+	double estimate = part > 0 ? p->seconds / part - p->seconds : 0;
+	int left = estimate < LEFT_LIMIT ? (int)estimate : LEFT_LIMIT;
 	_cleanup_free_ char *done = size_format(p->done);
 	_cleanup_free_ char *total = size_format(p->total);
 
 	text_addf(out, "%3.0f %%  %s of %s  %.1f MiB/s  %d:%02d left", part * 100, done, total,
-		  rate, (int)left / 60, (int)left % 60);
+		  rate, left / 60, left % 60);
 }
 
 static void draw_bar(const struct write_progress *p, const char *numbers)

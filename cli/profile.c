@@ -51,6 +51,17 @@ static int check_hostname(const char *value)
 	return 0;
 }
 
+static int check_rule(const char *value)
+{
+	return disk_rule_check(value, NULL);
+}
+
+/* Unattended, a rule with a typing error must not become the name of a file. */
+static int check_disk(const char *value)
+{
+	return *value == '/' || *value == '.' ? 0 : check_rule(value);
+}
+
 #define FIELD(field) offsetof(struct profile, field)
 #define RAW(field) (sizeof(struct profile) + offsetof(struct raw, field))
 
@@ -61,10 +72,12 @@ static const struct key keys[] = {
 	{"Match", "board", FIELD(board), NULL, NULL, NULL},
 	{"Match", "mac", FIELD(mac), NULL, NULL, NULL},
 	{"Match", "pci", FIELD(pci), NULL, NULL, NULL},
-	{"Match", "disk-size", FIELD(disk_size), NULL, NULL, NULL},
+	{"Match", "disk-size", FIELD(disk_size), NULL, check_rule,
+	 "a disk rule such as size>=200G"},
 	{"Image", "path", FIELD(image), NULL, NULL, NULL},
 	{"Image", "format", FIELD(format), NULL, NULL, NULL},
-	{"Disk", "rule", FIELD(rule), NULL, NULL, NULL},
+	{"Disk", "rule", FIELD(rule), NULL, check_disk,
+	 "a path or a disk rule such as size>=200G,rotational=0"},
 	{"Adapt", "enabled", RAW(adapt), yes_no, NULL, NULL},
 	{"Adapt", "skip", FIELD(skip), NULL, NULL, NULL},
 	{"Network", "mode", RAW(network), network_modes, NULL, NULL},

@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/scope.h"
 
-static void save(const struct report *report, const char *file, struct output *output)
+void report_save(const struct report *report, const char *file, struct output *output)
 {
 	_cleanup_error_ struct error err = {0};
 	_cleanup_text_ struct text json = {0};
@@ -27,5 +27,5 @@ void report_output(const struct report *report, enum report_detail detail, const
 		report_render(report, detail, &text);
 	output_result(output, text_string(&text));
 	if (file)
-		save(report, file, output);
+		report_save(report, file, output);
 }

@@ -5,6 +5,8 @@
 #include "base/report.h"
 #include "cli/output.h"
 
-/* file: path for the JSON, or NULL. A file that cannot be written is a message, not a failure. */
+/* Saves the report as JSON. A file that cannot be written is a message, not a failure. */
+void report_save(const struct report *report, const char *file, struct output *output);
+/* file: path for the JSON, or NULL: see report_save(). */
 void report_output(const struct report *report, enum report_detail detail, const char *file,
 		   struct output *output);

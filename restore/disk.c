@@ -415,6 +415,19 @@ static char *copy_or_null(const char *string)
 	return string ? string_copy(string) : NULL;
 }
 
+/* udev may know one of two only at the later moment. */
+static bool contradicts(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) != 0;
+}
+
+bool disk_is_same(const struct disk *a, const struct disk *b)
+{
+	return a->is_file == b->is_file && a->device == b->device && a->size == b->size &&
+	       string_equal(a->sysfs, b->sysfs) && !contradicts(a->serial, b->serial) &&
+	       !contradicts(a->wwn, b->wwn);
+}
+
 void disk_copy(const struct disk *disk, struct disk *out)
 {
 	*out = *disk;

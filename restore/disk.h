@@ -44,6 +44,11 @@ int disk_describe(const char *path, struct disk *out, struct error *err);
 /* { "path", "model", "serial", "wwn", "size", "rotational", "transport", "logical-sector", … } */
 json_object *disk_json(const struct disk *disk);
 void disk_copy(const struct disk *disk, struct disk *out);
+/*
+ * Is it one disk, at two moments? A name such as /dev/sdb goes to another disk when this one is
+ * unplugged: place, device number, size, and what the disk says of itself must agree.
+ */
+bool disk_is_same(const struct disk *a, const struct disk *b);
 /* "/dev/sda (500 GiB, ATA QEMU HARDDISK, serial QM00001)": heap, the caller frees. */
 char *disk_label(const struct disk *disk);
 /* Where the kernel puts a partition of a disk: /dev/sda1, /dev/nvme0n1p1: heap, the caller frees.
@@ -60,9 +65,13 @@ void disks_release(struct disks *disks);
  * rotational=0|1 removable=0|1 size>=N size<=N size=N (N with K M G T), and at most one of
  * `smallest`, `largest`, applied to what is left. Exactly one disk must remain: none or two (also
  * two equally small ones) is an error that lists the candidates and says what tells them apart.
+ * Removable, USB and loop disks match only a rule that has one of the keys serial, wwn, model,
+ * transport, by-id or removable: size and kind alone would find the stick that was left plugged in.
  * Disks that cannot be written (read-only, or in use: see target.h) do match, so that the refusal
  * says why.
  */
 int disk_choose(const struct disks *disks, const char *rule, struct disk *out, struct error *err);
+/* Is rule well formed? Nothing is looked for; a path is not a rule. */
+int disk_rule_check(const char *rule, struct error *err);
 /* Is string a rule (and not a path)? A file whose name looks like a rule is written ./NAME. */
 bool disk_is_rule(const char *string);

@@ -19,17 +19,18 @@ struct key {
 	const char *name;
 	enum key_kind kind;
 	size_t place;
+	bool names; /* who asks for this has a certain disk, or kind of disk, in mind */
 };
 
 static const struct key keys[] = {
-	{"serial", KEY_GLOB, offsetof(struct disk, serial)},
-	{"wwn", KEY_GLOB, offsetof(struct disk, wwn)},
-	{"model", KEY_GLOB, offsetof(struct disk, model)},
-	{"transport", KEY_GLOB, offsetof(struct disk, transport)},
-	{"by-id", KEY_GLOB, offsetof(struct disk, by_id)},
-	{"rotational", KEY_FLAG, offsetof(struct disk, rotational)},
-	{"removable", KEY_FLAG, offsetof(struct disk, removable)},
-	{"size", KEY_SIZE, offsetof(struct disk, size)},
+	{"serial", KEY_GLOB, offsetof(struct disk, serial), true},
+	{"wwn", KEY_GLOB, offsetof(struct disk, wwn), true},
+	{"model", KEY_GLOB, offsetof(struct disk, model), true},
+	{"transport", KEY_GLOB, offsetof(struct disk, transport), true},
+	{"by-id", KEY_GLOB, offsetof(struct disk, by_id), true},
+	{"rotational", KEY_FLAG, offsetof(struct disk, rotational), false},
+	{"removable", KEY_FLAG, offsetof(struct disk, removable), true},
+	{"size", KEY_SIZE, offsetof(struct disk, size), false},
 };
 
 struct condition {
@@ -193,8 +194,25 @@ static bool condition_holds(const struct condition *condition, const struct disk
 	return false;
 }
 
+/* The stick that somebody left in the machine is often its smallest disk. */
+static bool is_plugged_in(const struct disk *disk)
+{
+	return disk->removable || string_equal(disk->transport, "usb") ||
+	       string_equal(disk->transport, "loop");
+}
+
+static bool rule_names(const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->count; i++)
+		if (rule->condition[i].key->names)
+			return true;
+	return false;
+}
+
 static bool rule_holds(const struct rule *rule, const struct disk *disk)
 {
+	if (is_plugged_in(disk) && !rule_names(rule))
+		return false;
 	for (size_t i = 0; i < rule->count; i++)
 		if (!condition_holds(&rule->condition[i], disk))
 			return false;
@@ -230,21 +248,26 @@ static void rule_apply(const struct rule *rule, const struct disks *disks, struc
 		keep_extreme(out, rule->pick);
 }
 
-static int error_none(const char *rule, const struct disks *disks, struct error *err)
+static int error_none(const char *rule, bool names, const struct disks *disks, struct error *err)
 {
 	_cleanup_strings_ struct strings labels = {0};
 	_cleanup_free_ char *list = NULL;
+	bool hides = false;
 
 	for (size_t i = 0; i < disks->count; i++) {
 		_cleanup_free_ char *label = disk_label(&disks->item[i]);
 
+		hides = hides || (!names && is_plugged_in(&disks->item[i]));
 		strings_add(&labels, label);
 	}
 	if (labels.count == 0)
 		return error_set(err, "no disk matches '%s': this machine shows no disk at all",
 				 rule);
 	list = strings_join(&labels, ", ");
-	return error_set(err, "no disk matches '%s'; there are: %s", rule, list);
+	return error_set(err, "no disk matches '%s'; there are: %s%s", rule, list,
+			 hides ? " (one that is removable, on USB or a loop device must be asked "
+				 "for, as with transport=usb)"
+			       : "");
 }
 
 static bool differs(const struct key *key, const struct disk *a, const struct disk *b)
@@ -313,6 +336,15 @@ bool disk_is_rule(const char *string)
 	return false;
 }
 
+int disk_rule_check(const char *string, struct error *err)
+{
+	_cleanup_(rule_release) struct rule rule = {0};
+
+	if (rule_parse(string, &rule, err) < 0)
+		return error_in(err, "disk rule '%s'", string);
+	return 0;
+}
+
 int disk_choose(const struct disks *disks, const char *string, struct disk *out, struct error *err)
 {
 	_cleanup_(rule_release) struct rule rule = {0};
@@ -325,7 +357,7 @@ int disk_choose(const struct disks *disks, const char *string, struct disk *out,
 		return error_in(err, "disk rule '%s'", string);
 	rule_apply(&rule, disks, &matches);
 	if (matches.count == 0)
-		return error_none(string, disks, err);
+		return error_none(string, rule_names(&rule), disks, err);
 	if (matches.count > 1)
 		return error_several(string, &matches, err);
 	disk_copy(matches.disk[0], out);

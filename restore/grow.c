@@ -125,6 +125,14 @@ static int grow_on_device(const char *disk, int number, struct report *report, s
 	return grow_ext(device, report, err);
 }
 
+/* Disks without partition scanning (loop, device-mapper) have no devices for their partitions. */
+static bool has_device(const char *disk, int number)
+{
+	_cleanup_free_ char *device = disk_partition_path(disk, number);
+
+	return access(device, F_OK) == 0;
+}
+
 static int grow_known(const char *path, const struct growth *growth, struct report *report,
 		      struct error *err)
 {
@@ -142,7 +150,7 @@ static int grow_known(const char *path, const struct growth *growth, struct repo
 		return error_set(err, "%s has no partition %d", path, growth->partition);
 	if (S_ISBLK(status.st_mode) && is_lvm)
 		return grow_lvm(path, &layout, partition->number, report, err);
-	if (S_ISBLK(status.st_mode))
+	if (S_ISBLK(status.st_mode) && has_device(path, partition->number))
 		return grow_on_device(path, partition->number, report, err);
 	if (!is_lvm)
 		return grow_in_file(path, partition, report, err);

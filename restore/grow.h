@@ -12,12 +12,12 @@
 
 /*
  * The target must be closed: its exclusive opening keeps e2fsck and lvm away from the partitions.
- * path is the disk: a block device whose partitions the kernel knows, or a regular file, where a
- * loop device stands in for the partition (needs root) and LVM is not supported; what cannot be
- * done there is a warning. Each command that was run becomes a change in report, repairs become
- * facts. Of a volume group, the logical volume named root, else the one that holds the largest ext
- * file system, gets all free extents; the group is not active afterwards. What is not grown is a
- * warning.
+ * path is the disk: a block device, or a regular file. Where the kernel has no device for the
+ * partition, a loop device stands in for it (needs root); LVM is not supported on files; what
+ * cannot be done there is a warning. Each command that was run becomes a change in report, repairs
+ * become facts. Of a volume group, the logical volume named root, else the one that holds the
+ * largest ext file system, gets all free extents; the group is not active afterwards. What is not
+ * grown is a warning.
  */
 int grow_filesystem(const char *path, const struct growth *growth, struct report *report,
 		    struct error *err);

@@ -85,8 +85,8 @@ int layout_plan_growth(const struct layout *image, uint64_t disk_size, struct gr
 /*
  * Edits the table on disk (path) as planned: backup GPT to the end, last partition to the end.
  * Starts, numbers, GUIDs, names, flags, boot code and disk signature stay; what was written is read
- * again and compared. libparted runs in a child process: it ends the program where it meets a
- * contradiction.
+ * again and compared. The last MiB of the space that the partition gained is zeroed. libparted runs
+ * in a child process: it ends the program where it meets a contradiction.
  */
 int layout_grow(const char *path, const struct growth *growth, struct error *err);
 json_object *growth_json(const struct growth *growth);

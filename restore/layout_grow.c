@@ -15,6 +15,7 @@
 enum {
 	BOOT_CODE = 446, /* boot code, disk signature, reserved: all before the MBR's entries */
 	EDIT_SECONDS = 120,
+	STALE_END = 1 << 20, /* bytes of the new space's end that are zeroed */
 	MESSAGE_LIMIT = 64 << 10,
 };
 
@@ -276,6 +277,33 @@ static int check_plan(const struct layout *layout, const struct growth *growth, 
 	return 0;
 }
 
+/*
+ * RAID members and others are known by their end (md(4): metadata 0.90 and 1.0). What the disk's
+ * former user left where the partition ends now would make it one of them. Only space that the
+ * partition did not have is touched.
+ */
+static int clear_new_end(const char *path, const struct layout *layout, const struct growth *growth,
+			 struct error *err)
+{
+	const struct partition *last = layout_find(layout, growth->partition);
+	_cleanup_free_ uint8_t *zeroes = calloc(1, STALE_END);
+	_cleanup_close_ int fd = -1;
+	uint64_t length;
+
+	if (!last || !zeroes)
+		return zeroes ? 0 : error_sys(err, ENOMEM, "allocate a buffer");
+	length = last->length - growth->partition_from;
+	if (length > STALE_END)
+		length = STALE_END;
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, errno, "open %s", path);
+	if (write_exactly(fd, path, zeroes, (size_t)length, last->start + last->length - length,
+			  err) < 0)
+		return -1;
+	return fsync(fd) < 0 ? error_sys(err, errno, "flush %s", path) : 0;
+}
+
 static int grow_checked(const char *path, const struct growth *growth, struct error *err)
 {
 	_cleanup_layout_ struct layout before = {0}, after = {0};
@@ -288,7 +316,9 @@ static int grow_checked(const char *path, const struct growth *growth, struct er
 		return -1;
 	if (keep_boot_code(path, boot_code, err) < 0 || layout_read(path, &after, err) < 0)
 		return -1;
-	return compare(&before, &after, growth, err);
+	if (compare(&before, &after, growth, err) < 0)
+		return -1;
+	return growth->partition ? clear_new_end(path, &after, growth, err) : 0;
 }
 
 int layout_grow(const char *path, const struct growth *growth, struct error *err)

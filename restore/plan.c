@@ -2,8 +2,10 @@
 #include "restore/plan.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/scope.h"
@@ -49,6 +51,12 @@ static int find_disk(const char *disk_or_rule, struct plan *plan, struct error *
 	if (!disk_is_rule(disk_or_rule)) {
 		if (access(disk_or_rule, F_OK) == 0 || has_prefix(disk_or_rule, "/dev/"))
 			return disk_describe(disk_or_rule, &plan->disk, err);
+		/* "sda" and "smalest" are typing errors, not files that somebody wants. */
+		if (!strpbrk(disk_or_rule, "/."))
+			return error_set(err,
+					 "'%s' is neither a rule nor a file that exists: a disk is "
+					 "named as /dev/%s, a file that is to be made as ./%s",
+					 disk_or_rule, disk_or_rule, disk_or_rule);
 		describe_new_file(disk_or_rule, plan->image_size, &plan->disk);
 		plan->creates_file = true;
 		return 0;
@@ -71,17 +79,49 @@ static bool is_image_itself(const struct source *source, const struct disk *disk
 	return image.st_dev == target.st_dev && image.st_ino == target.st_ino;
 }
 
-static int plan_disk(struct source *source, const char *disk_or_rule, struct plan *plan,
-		     struct error *err)
+/* A partition lies in its disk's directory of sysfs. */
+static bool is_image_part_of(const struct source *source, const struct disk *disk)
 {
-	if (find_disk(disk_or_rule, plan, err) < 0)
-		return -1;
+	_cleanup_free_ char *link = NULL, *place = NULL;
+	struct stat image;
+
+	if (!disk->sysfs || source->fd < 0 || fstat(source->fd, &image) < 0 ||
+	    !S_ISBLK(image.st_mode))
+		return false;
+	link = string_format("/sys/dev/block/%u:%u", major(image.st_rdev), minor(image.st_rdev));
+	place = realpath(link, NULL);
+	return place && has_prefix(place, disk->sysfs) && place[strlen(disk->sysfs)] == '/';
+}
+
+/* Before the image's tables are read: those of a hostile image can be as long as the disk that it
+ * claims to be, and a real one that does not fit is refused at once. */
+static int check_size(const struct source *source, const struct plan *plan, struct error *err)
+{
+	const struct layout bare = {.disk_size = source->size};
+
+	if (layout_check(&bare, plan->disk.size, 0, err) < 0)
+		return error_in(err, "restore %s to %s", source->path, plan->disk.path);
+	return 0;
+}
+
+static int plan_disk(struct source *source, struct plan *plan, struct error *err)
+{
+	/* A file has no sectors of its own: it takes any table. */
+	uint32_t sector = plan->disk.is_file ? 0 : plan->disk.logical_sector;
+
 	if (is_image_itself(source, &plan->disk))
-		return error_set(err, "%s is the image itself: name the disk to write to",
+		return error_set(err,
+				 "%s is the image itself: name the disk to "
+				 "write to",
 				 plan->disk.path);
+	if (is_image_part_of(source, &plan->disk))
+		return error_set(err,
+				 "the image %s is a part of %s, which would be overwritten: copy "
+				 "it elsewhere first",
+				 source->path, plan->disk.path);
 	if (!plan->creates_file && target_check(&plan->disk, err) < 0)
 		return -1;
-	if (layout_check(&plan->layout, plan->disk.size, plan->disk.logical_sector, err) < 0)
+	if (layout_check(&plan->layout, plan->disk.size, sector, err) < 0)
 		return error_in(err, "restore %s to %s", source->path, plan->disk.path);
 	return layout_plan_growth(&plan->layout, plan->disk.size, &plan->growth, err);
 }
@@ -91,14 +131,20 @@ int plan_make(struct source *source, const char *disk_or_rule, struct plan *out,
 	_cleanup_plan_ struct plan plan = {0};
 
 	plan.image_size = source->size;
-	if (source_check(source, err) < 0)
+	if (source_is_being_written(source))
+		return error_set(err,
+				 "%s is in use by a running virtual machine: shut that down, or "
+				 "make a copy of a snapshot first",
+				 source->path);
+	if (find_disk(disk_or_rule, &plan, err) < 0 || check_size(source, &plan, err) < 0 ||
+	    source_check(source, err) < 0)
 		return -1;
 	plan.image = source_describe(source);
 	if (count_extents(source, &plan, err) < 0)
 		return -1;
 	if (layout_read_source(source, &plan.layout, err) < 0)
 		return -1;
-	if (plan_disk(source, disk_or_rule, &plan, err) < 0)
+	if (plan_disk(source, &plan, err) < 0)
 		return -1;
 	if (!plan.layout.table)
 		strings_add(&plan.warnings,

@@ -28,8 +28,9 @@ struct plan {
 };
 
 /*
- * disk_or_rule: see disk_choose(). The image is checked (source_check), then the disk, then
- * whether the one fits the other.
+ * disk_or_rule: see disk_choose(); a file that does not exist is made when its name holds a '/' or
+ * a '.'. The disk is found and its size compared with the image's, then the image is checked
+ * (source_check), then the disk, then whether the one fits the other.
  */
 int plan_make(struct source *source, const char *disk_or_rule, struct plan *out, struct error *err);
 

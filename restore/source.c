@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/scope.h"
@@ -166,6 +167,17 @@ int source_check(struct source *source, struct error *err)
 	if (source->ops->check && source->ops->check(source, err) < 0)
 		return error_in(err, "check image %s", source->path);
 	return 0;
+}
+
+bool source_is_being_written(const struct source *source)
+{
+	/* QEMU, block/file-posix.c: whoever has the permission N keeps a shared lock on the byte
+	 * RAW_LOCK_PERM_BASE + N; BLK_PERM_WRITE is bit 1. */
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 101, .l_len = 1};
+
+	if (source->fd < 0 || fcntl(source->fd, F_OFD_GETLK, &lock) < 0)
+		return false;
+	return lock.l_type != F_UNLCK;
 }
 
 json_object *source_describe(const struct source *source)

@@ -99,6 +99,11 @@ int source_read(struct source *source, void *data, size_t length, uint64_t offse
  * qcow2 image with clusters of 64 KiB); nothing for raw.
  */
 int source_check(struct source *source, struct error *err);
+/*
+ * Is a virtual machine running on the image? What would be read then is torn. QEMU says so by a
+ * lock; false where locks cannot be asked for (some network file systems).
+ */
+bool source_is_being_written(const struct source *source);
 /* { "path", "format", "size", "file-size", … }; the caller owns it. */
 json_object *source_describe(const struct source *source);
 

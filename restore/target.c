@@ -152,8 +152,8 @@ int target_flush(struct target *target, struct error *err)
 	return 0;
 }
 
-/* 1: the device has no partition scanning. udev and others open the disk for moments: busy is asked
- * again. */
+/* 1: the device has no partition scanning (loop, device-mapper). udev and others open the disk for
+ * moments: busy is asked again. */
 static int ask_reread(struct target *target, struct error *err)
 {
 	double end = clock_seconds() + REREAD_SECONDS;
@@ -161,7 +161,7 @@ static int ask_reread(struct target *target, struct error *err)
 
 	while (ioctl(target->fd, BLKRRPART) < 0) {
 		number = errno;
-		if (number == EINVAL && has_prefix(target->disk.name, "loop"))
+		if (number == EINVAL)
 			return 1;
 		if (number != EBUSY || clock_seconds() > end)
 			return error_sys(err, number,

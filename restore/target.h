@@ -38,8 +38,8 @@ int target_open(const char *path, uint64_t create_size, struct target *out, stru
 int target_flush(struct target *target, struct error *err);
 /*
  * Lets the kernel read the partition table again and waits (bounded) until each partition has its
- * node and udev has settled. Nothing to do for regular files and for loop devices without
- * partition scanning.
+ * node and udev has settled. Nothing to do for regular files and for devices without
+ * partition scanning (loop, device-mapper).
  */
 int target_reread(struct target *target, struct error *err);
 /* Accepts NULL and zeroed targets. */

@@ -412,13 +412,13 @@ static int write_in_order(struct engine *engine, struct ends *ends, struct error
 }
 
 /* After an error nothing may be found on the disk, also where only the last flush failed. The
- * first error counts; a disk that refuses this too has said so already. */
-static void wipe_again(struct engine *engine, struct ends *ends)
+ * first error counts; that the disk refuses this too is told by stats. */
+static int wipe_again(struct engine *engine, struct ends *ends)
 {
 	static const struct write_options none;
 
 	engine->options = &none; /* a stop was obeyed; this must still be done */
-	(void)invalidate(engine, ends->head, NULL);
+	return invalidate(engine, ends->head, NULL);
 }
 
 static int check_fits(const struct source *source, const struct target *target, struct error *err)
@@ -441,7 +441,7 @@ static int engine_run(struct engine *engine, struct write_stats *stats, struct e
 		return -1;
 	stats->began = true;
 	if (write_in_order(engine, &ends, err) < 0) {
-		wipe_again(engine, &ends);
+		stats->left_something = wipe_again(engine, &ends) < 0;
 		return -1;
 	}
 	show_progress(engine);

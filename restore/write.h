@@ -40,7 +40,8 @@ struct write_options {
 struct write_stats {
 	uint64_t data_bytes, zero_bytes;
 	double seconds;
-	bool began; /* the disk was touched: what failed afterwards is exit status 3 */
+	bool began;          /* the disk was touched: what failed afterwards is exit status 3 */
+	bool left_something; /* failed, and so did zeroing the ends: a table may be there */
 };
 
 /*

@@ -174,6 +174,27 @@ static void a_bigger_disk_is_used_to_its_end(void **state)
 	      "test $(dumpe2fs -h p 2>/dev/null | sed -n 's/^Block count: *//p') -ge 100000");
 }
 
+static void a_disk_without_partition_devices_is_used_to_its_end(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+	_cleanup_text_ struct text device = {0};
+	const char *name;
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	make_disk("big.disk", 100);
+	if (geteuid() != 0 ||
+	    process_check((const char *const[]){"losetup", "--find", "--show", "big.disk", NULL},
+			  &device, NULL) < 0)
+		skip();
+	name = string_trim(device.data);
+	v2p(&result, "restore", "--no-adapt", "--yes", "a.raw", name);
+	process_check((const char *const[]){"losetup", "--detach", name, NULL}, NULL, NULL);
+	expect(&result, 0, "");
+	shell("dd if=big.disk of=p bs=1M skip=1 status=none; e2fsck -fn p; "
+	      "test $(dumpe2fs -h p 2>/dev/null | sed -n 's/^Block count: *//p') -ge 100000");
+}
+
 static void a_dry_run_writes_nothing(void **state)
 {
 	_cleanup_process_result_ struct process_result result = {0};
@@ -278,6 +299,74 @@ static void the_image_is_not_its_own_target(void **state)
 	expect(&result, 1, "a.raw is the image itself: name the disk to write to");
 }
 
+static void the_disk_that_holds_the_image_is_refused(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+	_cleanup_text_ struct text device = {0};
+	_cleanup_free_ char *partition = NULL;
+	const char *name;
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	if (geteuid() != 0 || process_check((const char *const[]){"losetup", "--find", "--show",
+								  "--partscan", "a.raw", NULL},
+					    &device, NULL) < 0)
+		skip();
+	name = string_trim(device.data);
+	partition = string_format("%sp1", name);
+	if (access(partition, F_OK) == 0)
+		v2p(&result, "restore", "--no-adapt", "--yes", partition, name);
+	process_check((const char *const[]){"losetup", "--detach", name, NULL}, NULL, NULL);
+	if (!result.errors.length)
+		skip();
+	expect(&result, 1, "which would be overwritten: copy it elsewhere first");
+}
+
+static void a_name_that_could_be_a_disk_makes_no_file(void **state)
+{
+	static const char *const names[] = {"sdx", "smalest", "serial:S64DNX0T"};
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	for (size_t i = 0; i < array_length(names); i++) {
+		_cleanup_process_result_ struct process_result result = {0};
+
+		v2p(&result, "restore", "--no-adapt", "--yes", "a.raw", names[i]);
+		expect(&result, 1, "is neither a rule nor a file that exists: a disk is named as");
+		assert_int_equal(access(names[i], F_OK), -1);
+	}
+}
+
+static void a_refusal_is_a_document_too(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	make_disk("disk", 32);
+	v2p(&result, "restore", "--no-adapt", "--yes", "--json", "--report", "report.json", "a.raw",
+	    "disk");
+	expect(&result, 1, "larger than the disk");
+	assert_non_null(strstr(text_string(&result.output), "larger than the disk"));
+	assert_non_null(strstr(text_string(&result.output), "\"exit-status\": 1"));
+	shell("grep -q 'larger than the disk' report.json");
+}
+
+static void an_image_of_4096_byte_sectors_fits_a_file(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	shell("rm -f a.raw; truncate -s 64M a.raw; d=$(losetup -f --show --sector-size 4096 a.raw);"
+	      " echo 'start=256,type=linux' | sfdisk -q --label gpt $d; losetup -d $d");
+	unlink("new.disk");
+	v2p(&result, "restore", "--no-adapt", "--yes", "a.raw", "new.disk");
+	expect(&result, 0, "");
+	shell("cmp a.raw new.disk");
+}
+
 static void a_missing_image_is_named(void **state)
 {
 	_cleanup_process_result_ struct process_result result = {0};
@@ -334,6 +423,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_supported_says_so),
 		cmocka_unit_test(a_raw_image_is_restored_to_a_file),
 		cmocka_unit_test(a_bigger_disk_is_used_to_its_end),
+		cmocka_unit_test(a_disk_without_partition_devices_is_used_to_its_end),
 		cmocka_unit_test(a_dry_run_writes_nothing),
 		cmocka_unit_test(nobody_to_ask_means_no),
 		cmocka_unit_test(a_truncated_qcow2_is_refused_before_writing),
@@ -342,6 +432,10 @@ int main(void)
 		cmocka_unit_test(a_format_that_is_not_supported_is_named),
 		cmocka_unit_test(a_rule_that_matches_no_disk_is_refused),
 		cmocka_unit_test(the_image_is_not_its_own_target),
+		cmocka_unit_test(the_disk_that_holds_the_image_is_refused),
+		cmocka_unit_test(a_name_that_could_be_a_disk_makes_no_file),
+		cmocka_unit_test(a_refusal_is_a_document_too),
+		cmocka_unit_test(an_image_of_4096_byte_sectors_fits_a_file),
 		cmocka_unit_test(a_missing_image_is_named),
 		cmocka_unit_test(a_profile_with_an_unknown_key_is_refused),
 		cmocka_unit_test(inspect_shows_the_partition_table_as_json),

@@ -82,12 +82,18 @@ static void a_value_that_is_not_allowed_is_refused(void **state)
 		"[Identity]\nhostname = a b\n",
 		"profile /media/profiles/lab.conf, line 2: hostname = a b in [Identity] is not a "
 		"host name");
+	expect_refusal("[Disk]\nrule = smalest\n",
+		       "profile /media/profiles/lab.conf, line 2: rule = smalest in [Disk] is not "
+		       "a path or a disk rule such as size>=200G,rotational=0");
+	expect_refusal("[Match]\ndisk-size = 200G\n",
+		       "profile /media/profiles/lab.conf, line 2: disk-size = 200G in [Match] is "
+		       "not a disk rule such as size>=200G");
 }
 
 static void a_key_given_twice_is_refused(void **state)
 {
 	(void)state;
-	expect_refusal("[Disk]\nrule = a\nrule = b\n",
+	expect_refusal("[Disk]\nrule = smallest\nrule = largest\n",
 		       "profile /media/profiles/lab.conf, line 3: rule in [Disk] is given twice");
 }
 

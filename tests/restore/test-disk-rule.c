@@ -68,7 +68,7 @@ static void each_key_chooses_a_disk(void **state)
 	expect("by-id=*QM00001", "/dev/sda");
 	expect("removable=1", "/dev/sdc");
 	expect("size=250G", "/dev/nvme0n1");
-	expect("size<=20G", "/dev/sdc");
+	expect("size<=250G", "/dev/nvme0n1");
 }
 
 static void conditions_must_all_hold(void **state)
@@ -81,9 +81,21 @@ static void conditions_must_all_hold(void **state)
 static void smallest_and_largest_apply_to_what_is_left(void **state)
 {
 	(void)state;
-	expect("smallest", "/dev/sdc");
+	expect("smallest", "/dev/nvme0n1");
+	expect("smallest,model=*", "/dev/sdc");
 	expect("smallest,size>=100G", "/dev/nvme0n1");
 	expect("largest,rotational=0", "/dev/nvme0n1");
+}
+
+static void a_stick_that_was_left_is_not_chosen_by_its_size(void **state)
+{
+	(void)state;
+	expect("smallest,transport=*", "/dev/sdc");
+	expect("smallest,removable=1", "/dev/sdc");
+	expect_error(&(struct disks){&lab[3], 1}, "rotational=0,smallest",
+		     "no disk matches 'rotational=0,smallest'; there are: /dev/sdc (16 GiB, Flash "
+		     "Disk) (one that is removable, on USB or a loop device must be asked for, as "
+		     "with transport=usb)");
 }
 
 static void two_matches_are_refused_with_what_tells_them_apart(void **state)
@@ -213,12 +225,38 @@ static void the_disks_of_this_machine_can_be_listed(void **state)
 	}
 }
 
+static void a_name_that_went_to_another_disk_is_noticed(void **state)
+{
+	struct disk before = lab[0], after = lab[0];
+
+	(void)state;
+	assert_true(disk_is_same(&before, &after));
+	after.serial = NULL;
+	assert_true(disk_is_same(&before, &after));
+	after.serial = "QM00009";
+	assert_false(disk_is_same(&before, &after));
+	after = before;
+	after.size++;
+	assert_false(disk_is_same(&before, &after));
+	after = before;
+	after.wwn = "0x5000c50015ea71ab";
+	assert_false(disk_is_same(&before, &after));
+	after = before;
+	before.sysfs = "/sys/devices/pci0000:00/host6/block/sda";
+	after.sysfs = "/sys/devices/pci0000:00/host7/block/sda";
+	assert_false(disk_is_same(&before, &after));
+	after = before;
+	after.device++;
+	assert_false(disk_is_same(&before, &after));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_key_chooses_a_disk),
 		cmocka_unit_test(conditions_must_all_hold),
 		cmocka_unit_test(smallest_and_largest_apply_to_what_is_left),
+		cmocka_unit_test(a_stick_that_was_left_is_not_chosen_by_its_size),
 		cmocka_unit_test(two_matches_are_refused_with_what_tells_them_apart),
 		cmocka_unit_test(two_equally_large_disks_are_refused),
 		cmocka_unit_test(twins_are_told_apart_by_path_only),
@@ -229,6 +267,7 @@ int main(void)
 		cmocka_unit_test(partitions_are_named_as_the_kernel_names_them),
 		cmocka_unit_test(a_regular_file_is_a_disk),
 		cmocka_unit_test(the_disks_of_this_machine_can_be_listed),
+		cmocka_unit_test(a_name_that_went_to_another_disk_is_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -355,6 +355,41 @@ static void the_last_partition_of_a_gpt_grows_and_the_backup_moves(void **state)
 	assert_non_null(strstr(text_string(&dump), "attrs=\"LegacyBIOSBootable GUID:59\""));
 }
 
+static uint8_t byte_at(const struct image *image, uint64_t offset)
+{
+	uint8_t byte;
+
+	assert_int_equal(read_exactly(image->fd, "image", &byte, 1, offset, NULL), 0);
+	return byte;
+}
+
+static void what_a_former_raid_left_at_the_new_end_is_cleared(void **state)
+{
+	static const uint64_t small = 64 * MIB, large = 200 * MIB, end = 199 * MIB;
+	_cleanup_image_ struct image image;
+	_cleanup_growth_ struct growth growth = {0};
+	_cleanup_layout_ struct layout before = {0};
+	uint64_t old_end;
+
+	(void)state;
+	image_make(&image, small);
+	partition_with(&image, gpt_script);
+	make_ext4(&image, 22528 * 512, "40M");
+	read_or_fail(&image, &before);
+	old_end = before.partition[1].start + before.partition[1].length;
+	write_at(&image, old_end - 1, "x", 1);
+	assert_int_equal(ftruncate(image.fd, (off_t)large), 0);
+	write_at(&image, end - MIB - 1, "xx", 2);
+	/* The superblock of metadata 1.0 begins 8 KiB before the end. */
+	write_at(&image, end - 8192, "\xfc\x4e\x2b\xa9", 4);
+	plan_or_fail(&before, large, &growth);
+	assert_int_equal(layout_grow(image.path, &growth, NULL), 0);
+	assert_int_equal(byte_at(&image, old_end - 1), 'x');
+	assert_int_equal(byte_at(&image, end - MIB - 1), 'x');
+	assert_int_equal(byte_at(&image, end - MIB), 0);
+	assert_int_equal(byte_at(&image, end - 8192), 0);
+}
+
 static void a_gpt_of_4096_byte_sectors_grows(void **state)
 {
 	_cleanup_image_ struct image image;
@@ -589,6 +624,7 @@ int main(void)
 		cmocka_unit_test(the_last_partition_of_an_mbr_grows),
 		cmocka_unit_test(a_disk_without_boot_code_and_signature_gets_none),
 		cmocka_unit_test(the_last_partition_of_a_gpt_grows_and_the_backup_moves),
+		cmocka_unit_test(what_a_former_raid_left_at_the_new_end_is_cleared),
 		cmocka_unit_test(a_gpt_of_4096_byte_sectors_grows),
 		cmocka_unit_test(a_logical_partition_grows_with_its_container),
 		cmocka_unit_test(a_last_partition_that_is_swap_stays_and_says_so),

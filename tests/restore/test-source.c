@@ -194,6 +194,21 @@ static void an_explicit_qcow2_is_not_taken_for_raw(void **state)
 	assert_refused("image", "qcow2", "open image image: this is not a qcow2 image");
 }
 
+static void an_image_that_a_machine_runs_on_is_noticed(void **state)
+{
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 101, .l_len = 1};
+	_cleanup_source_ struct source *source = NULL;
+	_cleanup_close_ int machine = -1;
+
+	(void)state;
+	make_image(65536, 0, "x", 1);
+	assert_int_equal(source_open("image", NULL, &source, NULL), 0);
+	assert_false(source_is_being_written(source));
+	machine = open("image", O_RDWR | O_CLOEXEC);
+	assert_int_equal(fcntl(machine, F_OFD_SETLK, &lock), 0);
+	assert_true(source_is_being_written(source));
+}
+
 static void a_hybrid_iso_is_a_disk(void **state)
 {
 	_cleanup_source_ struct source *source = NULL;
@@ -308,6 +323,7 @@ int main(void)
 		test(every_known_signature_in_a_tiny_file_is_safe),
 		test(an_explicit_raw_wins_over_the_content),
 		test(an_explicit_qcow2_is_not_taken_for_raw),
+		test(an_image_that_a_machine_runs_on_is_noticed),
 		test(a_hybrid_iso_is_a_disk),
 		test(a_read_past_the_end_is_refused),
 		test(an_extent_is_cut_at_the_end_of_the_disk),

@@ -192,7 +192,7 @@ static void expect_failure(struct fake_source *fake, const struct write_options 
 	open_target(&disk, &target);
 	assert_int_equal(fake_source_open(fake, &source), 0);
 	assert_int_equal(write_image(source, &target, options, &stats, err), -1);
-	assert_true(stats.began);
+	assert_true(stats.began && !stats.left_something);
 	assert_non_null(strstr(error_text(err), "write fake to /var/tmp/v2p-write-"));
 	expect_no_table(disk.path);
 }
@@ -222,6 +222,28 @@ static void a_source_that_ends_early_leaves_no_table(void **state)
 	(void)state;
 	expect_failure(&fake, NULL, &err);
 	assert_non_null(strstr(error_text(&err), "image is truncated: the file ends at 9437184"));
+}
+
+static void a_disk_that_refuses_to_be_cleared_is_told(void **state)
+{
+	struct fake_source fake = {.size = 8 * MIB};
+	_cleanup_disk_file_ struct disk_file disk;
+	_cleanup_target_ struct target target = {0};
+	_cleanup_source_ struct source *source = NULL;
+	_cleanup_error_ struct error err = {0};
+	struct write_stats stats;
+
+	(void)state;
+	disk_make(&disk, 8 * MIB);
+	open_target(&disk, &target);
+	close(target.fd);
+	close(target.plain_fd);
+	target.fd = open(disk.path, O_RDONLY | O_CLOEXEC);
+	target.plain_fd = open(disk.path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fake_source_open(&fake, &source), 0);
+	assert_int_equal(write_image(source, &target, NULL, &stats, &err), -1);
+	assert_true(stats.began && stats.left_something);
+	assert_non_null(strstr(error_text(&err), "Bad file descriptor"));
 }
 
 static void an_image_that_does_not_fit_touches_nothing(void **state)
@@ -489,6 +511,7 @@ int main(void)
 		cmocka_unit_test(a_file_stays_as_sparse_as_the_image),
 		cmocka_unit_test(a_source_that_fails_leaves_no_table),
 		cmocka_unit_test(a_source_that_ends_early_leaves_no_table),
+		cmocka_unit_test(a_disk_that_refuses_to_be_cleared_is_told),
 		cmocka_unit_test(an_image_that_does_not_fit_touches_nothing),
 		cmocka_unit_test(a_stop_is_obeyed_within_a_second_and_leaves_no_table),
 		cmocka_unit_test(progress_reaches_the_total),
