@@ -204,6 +204,11 @@ int changes_apply(const struct changes *changes, struct adaptation *adaptation, 
 		const struct change *change = &changes->item[i];
 		int r;
 
+		if (adaptation->stop && atomic_load(adaptation->stop))
+			return error_set(err,
+					 "stopped as asked, before %s: %s; running it again does "
+					 "the rest",
+					 change->step, change->path);
 		if (adaptation->progress)
 			adaptation->progress(adaptation->progress_context, change);
 		r = apply(change, adaptation, err);

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "adapt/drivers.h"
 #include "adapt/guest.h"
 #include "adapt/hardware.h"
@@ -57,6 +59,7 @@ struct adaptation {
 	/* Called before each change is carried out; NULL: never. */
 	void (*progress)(void *context, const struct change *change);
 	void *progress_context;
+	const atomic_bool *stop; /* raised: no further change is begun; or NULL */
 };
 
 struct step_ops {
@@ -88,7 +91,10 @@ changes_call(struct changes *changes, const char *step, const char *what, const 
 void changes_release(struct changes *changes);
 #define _cleanup_changes_ __attribute__((cleanup(changes_release)))
 
-/* Carries out all changes in order; each success goes to the report. Stops at the first error. */
+/*
+ * Carries out all changes in order; each success goes to the report. Ends at the first error, or
+ * before the next change when adaptation->stop is raised, which is an error too.
+ */
 int changes_apply(const struct changes *changes, struct adaptation *adaptation, struct error *err);
 
 extern const struct step_ops step_fstab, step_modules, step_initramfs, step_network, step_xorg,

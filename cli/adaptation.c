@@ -6,6 +6,7 @@
 #include "adapt/drivers.h"
 #include "base/scope.h"
 #include "boot/loader.h"
+#include "cli/interrupt.h"
 
 #define REPORT_PATH "/var/lib/v2p/report.json"
 
@@ -125,6 +126,7 @@ int adaptation_run(struct guest *guest, const struct hardware *hardware,
 		.hostname = (char *)request->hostname,
 		.progress = say_change,
 		.progress_context = output,
+		.stop = interrupt_flag(),
 	};
 	int r;
 

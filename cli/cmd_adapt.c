@@ -5,6 +5,7 @@
 #include "base/scope.h"
 #include "cli/adaptation.h"
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/report_output.h"
 #include "restore/target.h"
 

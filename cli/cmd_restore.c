@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <errno.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +7,7 @@
 #include "cli/adaptation.h"
 #include "cli/command.h"
 #include "cli/fetch.h"
+#include "cli/interrupt.h"
 #include "cli/profile.h"
 #include "cli/report_output.h"
 #include "restore/grow.h"
@@ -22,26 +21,6 @@ struct job {
 	const char *image, *format, *rule, *report;
 	bool adapt;
 };
-
-/* Set by the signal handler, read by the copy engine: the one thing a handler may touch. */
-static atomic_bool interrupted;
-
-static void on_signal(int number)
-{
-	(void)number;
-	atomic_store(&interrupted, true);
-}
-
-static void catch_signals(void)
-{
-	const struct sigaction action = {.sa_handler = on_signal};
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	/* Whoever read our output may go; a disk in the middle of a restore may not be left. */
-	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
-}
 
 static void job_release(struct job *job)
 {
@@ -91,8 +70,9 @@ static int make_plan(const struct options *options, const struct job *job, struc
 		     struct plan *plan, struct error *err)
 {
 	if (is_url(job->image))
-		return error_set(err, "%s: images over HTTP are not supported yet: copy the image to "
-				      "the data medium, and name it by its path there",
+		return error_set(err,
+				 "%s: images over HTTP are not supported yet: copy the image to "
+				 "the data medium, and name it by its path there",
 				 job->image);
 	if (source_open(job->image, job->format, source, err) < 0)
 		return -1;
@@ -189,7 +169,7 @@ static enum exit_status write_failed(const struct write_stats *stats, struct err
 static enum exit_status write_disk(struct source *source, const struct plan *plan,
 				   struct report *report, struct output *output, struct error *err)
 {
-	const struct write_options options = {output_progress, output, &interrupted};
+	const struct write_options options = {output_progress, output, interrupt_flag()};
 	enum exit_status status = EXIT_DONE;
 	struct write_stats stats = {0};
 	struct target target;
@@ -289,7 +269,7 @@ static int adapt_disk(struct job *job, const struct plan *plan, struct report *r
 /* A stop that comes after the write is obeyed between the stages, which each end whole. */
 static int check_interrupted(struct error *err)
 {
-	if (!atomic_load(&interrupted))
+	if (!is_interrupted())
 		return 0;
 	return error_set(err, "the image was written, then it was stopped: the system is not "
 			      "adapted; v2p adapt does the rest");
@@ -355,7 +335,7 @@ static enum exit_status restore(const struct options *options, struct job *job,
 	report_fact(report, "plan", plan_json(&plan));
 	report_fact_string(report, "image", job->image);
 	report_fact_string(report, "disk", plan.disk.path);
-	catch_signals();
+	interrupt_catch();
 	status = write_disk(source, &plan, report, output, err);
 	if (status == EXIT_DONE)
 		status = finish(job, &plan, report, output, err);
@@ -372,11 +352,11 @@ enum exit_status command_restore(const struct options *options, struct output *o
 	struct report report;
 	enum exit_status status;
 
-	if (options->arguments.count > 2 ||
-	    (options->arguments.count < 2 && options->profiles.count == 0)) {
+	if (options->arguments.count != 2 &&
+	    (options->arguments.count != 0 || options->profiles.count == 0)) {
 		error_set(err,
 			  "restore wants an image and one disk (several disks are not supported "
-			  "yet), or --profile");
+			  "yet), or --profile, which names both");
 		return EXIT_USAGE;
 	}
 	report_init(&report);

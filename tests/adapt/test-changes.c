@@ -169,6 +169,20 @@ static void a_run_keeps_its_arguments(void **state)
 
 #define tree_test(name) cmocka_unit_test_setup_teardown(name, tree_setup, tree_teardown)
 
+static void a_stop_keeps_what_is_not_begun_from_happening(void **state)
+{
+	struct fixture *f = setup(state);
+	_cleanup_error_ struct error err = {0};
+	const atomic_bool stop = true;
+
+	assert_int_equal(add(f, "/etc/new", "x\n", "why"), 0);
+	f->adaptation.stop = &stop;
+	assert_int_equal(changes_apply(&f->changes, &f->adaptation, &err), -1);
+	assert_non_null(strstr(error_text(&err), "stopped as asked, before "));
+	assert_false(guest_has(&f->guest, "/etc/new"));
+	release(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +195,7 @@ int main(void)
 		tree_test(what_was_planned_is_carried_out_and_reported),
 		tree_test(the_first_error_stops_and_names_the_step),
 		tree_test(a_run_keeps_its_arguments),
+		tree_test(a_stop_keeps_what_is_not_begun_from_happening),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

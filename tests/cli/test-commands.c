@@ -139,6 +139,15 @@ static void an_unknown_option_is_a_usage_error(void **state)
 	expect(&result, 2, "v2p: unknown option --force: see v2p restore --help");
 }
 
+static void an_image_without_a_disk_is_a_usage_error(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	v2p(&result, "restore", "--profile", "lab.conf", "a.raw");
+	expect(&result, 2, "v2p: restore wants an image and one disk");
+}
+
 static void what_is_not_supported_says_so(void **state)
 {
 	_cleanup_process_result_ struct process_result result = {0};
@@ -420,6 +429,7 @@ int main(void)
 		cmocka_unit_test(every_command_has_its_help),
 		cmocka_unit_test(an_unknown_command_is_a_usage_error),
 		cmocka_unit_test(an_unknown_option_is_a_usage_error),
+		cmocka_unit_test(an_image_without_a_disk_is_a_usage_error),
 		cmocka_unit_test(what_is_not_supported_says_so),
 		cmocka_unit_test(a_raw_image_is_restored_to_a_file),
 		cmocka_unit_test(a_bigger_disk_is_used_to_its_end),
