@@ -18,7 +18,7 @@ iso_grub_efi() {
 	local image=$2
 	printf '%s\n' "search --no-floppy --set=root --file /v2p-rescue/$3" \
 		"set prefix=(\$root)/boot/grub" "source \$prefix/grub.cfg" >"$work/efi.cfg"
-	touch -d @0 "$work/efi.cfg" "$1"/loaders/*.efi
+	touch -d "@$SOURCE_DATE_EPOCH" "$work/efi.cfg" "$1"/loaders/*.efi
 	truncate -s 6M "$image"
 	mkfs.vfat -F 12 -n V2P-EFI -i 56325052 --invariant "$image" >/dev/null
 	mmd -i "$image" ::/EFI ::/EFI/BOOT ::/boot ::/boot/grub
@@ -31,6 +31,8 @@ iso_grub_efi() {
 iso_make() {
 	local base=$1 output=$2 work=$3 tree=$3/iso id here
 	here=$(dirname "${BASH_SOURCE[0]}")
+	# FAT counts from 1980; mtools and xorriso both take their dates from here.
+	local -x SOURCE_DATE_EPOCH=315532800
 	id=$(cat "$output/vmlinuz" "$output/initrd.img" "$here/grub.cfg" | sha256sum | head -c 16)
 	mkdir -p "$tree/boot/grub" "$tree/v2p-rescue"
 	echo "$id" >"$tree/v2p-rescue/$id"
@@ -38,10 +40,10 @@ iso_make() {
 	cp "$output/vmlinuz" "$output/initrd.img" "$tree/v2p-rescue/"
 	iso_grub_bios "$base" "$tree"
 	iso_grub_efi "$base" "$work/efi.img" "$id"
-	find "$tree" -exec touch -d @0 {} +
+	find "$tree" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
 	# As a stick, the image has a partition table whose first partition is the ISO file system
 	# (it starts at sector 64, hence the offset) and whose second is the EFI system partition.
-	SOURCE_DATE_EPOCH=0 xorriso -report_about SORRY -as mkisofs -r -V V2P-RESCUE \
+	xorriso -report_about SORRY -as mkisofs -r -V V2P-RESCUE \
 		-o "$output/v2p-rescue.iso.part" \
 		--grub2-mbr "$base/loaders/i386-pc/boot_hybrid.img" \
 		-partition_offset 16 --mbr-force-bootable \
