@@ -282,18 +282,42 @@ static void verify_entry(struct adaptation *adaptation, const struct esp *esp)
 		     ok ? NULL : "the firmware did not keep what was written");
 }
 
-static int verify_files(struct adaptation *adaptation, const struct esp *esp, struct error *err)
+/* Another program in that place belongs to somebody: it is neither replaced nor vouched for. */
+static int verify_removable(struct adaptation *adaptation, const struct esp *esp, struct error *err)
 {
 	_cleanup_strings_ struct strings missing = {0};
-	_cleanup_free_ char *names = NULL, *path = NULL, *unknown = NULL;
-	_cleanup_text_ struct text text = {0};
+	_cleanup_free_ char *names = NULL, *path = NULL;
+	_cleanup_text_ struct text there = {0}, ours = {0};
 
 	if (esp_missing_removable(adaptation->guest, esp, &missing, err) < 0)
 		return -1;
 	names = strings_join(&missing, ", ");
+	path = string_format("%s/EFI/BOOT/BOOTX64.EFI", esp->where);
+	if (guest_read(adaptation->guest, path, &there, err) < 0 ||
+	    guest_read(adaptation->guest, esp->loader, &ours, err) < 0)
+		return -1;
+	if (missing.count == 0 &&
+	    (there.length != ours.length ||
+	     memcmp(text_string(&there), text_string(&ours), ours.length) != 0)) {
+		report_warning(adaptation->report,
+			       "%s is another program than %s and was left alone: should the "
+			       "firmware lose its entry, the disk starts that one",
+			       path, esp->loader);
+		return 0;
+	}
 	report_check(adaptation->report, missing.count == 0,
 		     "\\EFI\\BOOT starts the disk without a firmware entry",
 		     missing.count ? names : NULL);
+	return 0;
+}
+
+static int verify_files(struct adaptation *adaptation, const struct esp *esp, struct error *err)
+{
+	_cleanup_free_ char *path = NULL, *unknown = NULL;
+	_cleanup_text_ struct text text = {0};
+
+	if (verify_removable(adaptation, esp, err) < 0)
+		return -1;
 	path = string_format("%s/EFI/%s/grub.cfg", esp->where, esp->vendor);
 	if (guest_read(adaptation->guest, path, &text, err) < 0)
 		return -1;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "adapt/drivers.h"
+#include "adapt/uuid_conflict.h"
 #include "base/scope.h"
 #include "boot/loader.h"
 #include "cli/interrupt.h"
@@ -134,6 +135,7 @@ int adaptation_run(struct guest *guest, const struct hardware *hardware,
 		return -1;
 	adaptation.db = db;
 	report_fact_string(report, "guest", guest->os_name);
+	uuid_conflict_warn(guest, hardware, report);
 	r = plan_steps(&adaptation, request, &changes, err);
 	if (r == 0)
 		output_say(output, "Adapting %s: %zu changes", guest->os_name, changes.count);

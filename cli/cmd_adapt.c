@@ -47,7 +47,7 @@ static enum exit_status adapt(const struct options *options, struct guest *guest
 
 	follow_disk(guest->disk, hardware, report);
 	if (adaptation_run(guest, hardware, &request, report, output, err) < 0)
-		return EXIT_INCOMPLETE;
+		return report_count(report, "changes") ? EXIT_INCOMPLETE : EXIT_REFUSED;
 	if (guest_close(guest, err) < 0)
 		return EXIT_INCOMPLETE;
 	if (report_has_failed_check(report)) {

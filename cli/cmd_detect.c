@@ -5,6 +5,9 @@
 #include "base/scope.h"
 #include "cli/adaptation.h"
 #include "cli/command.h"
+#include "restore/target.h"
+
+enum { NAME_WIDTH = 36 }; /* what is left of a text screen's 80 columns */
 
 static const char *or_dash(const char *string)
 {
@@ -21,17 +24,25 @@ static void render_machine(const struct hardware *hardware, struct text *out)
 		  hardware->has_secure_boot ? ", Secure Boot is on" : "");
 }
 
+static void render_disk(const struct hardware *hardware, const struct disk *disk, struct text *out)
+{
+	_cleanup_free_ char *size = size_format(disk->size);
+	_cleanup_error_ struct error why_not = {0};
+
+	text_addf(out, "  %-14s %9s  %-6s %-4s serial=%s model=%s\n", disk->path, size,
+		  or_dash(disk->transport), disk->rotational ? "hdd" : "ssd", or_dash(disk->serial),
+		  or_dash(disk->model));
+	if (disk->wwn)
+		text_addf(out, "  %-14s wwn=%s\n", "", disk->wwn);
+	if (hardware->is_live && target_check(disk, &why_not) < 0)
+		text_addf(out, "  %-14s cannot be restored to: %s\n", "", error_text(&why_not));
+}
+
 static void render_disks(const struct hardware *hardware, struct text *out)
 {
 	text_addf(out, "\nDisks\n");
-	for (size_t i = 0; i < hardware->disks.count; i++) {
-		const struct disk *disk = &hardware->disks.item[i];
-		_cleanup_free_ char *size = size_format(disk->size);
-
-		text_addf(out, "  %-14s %9s  %-6s %-4s model=%s serial=%s wwn=%s\n", disk->path,
-			  size, or_dash(disk->transport), disk->rotational ? "hdd" : "ssd",
-			  or_dash(disk->model), or_dash(disk->serial), or_dash(disk->wwn));
-	}
+	for (size_t i = 0; i < hardware->disks.count; i++)
+		render_disk(hardware, &hardware->disks.item[i], out);
 	if (hardware->disks.count == 0)
 		text_add(
 			out,
@@ -46,10 +57,16 @@ static void render_nics(const struct hardware *hardware, struct text *out)
 
 		text_addf(out, "  %-14s %s  driver %s at %s, %s\n", nic->name, or_dash(nic->mac),
 			  or_dash(nic->driver), or_dash(nic->slot),
-			  nic->has_link ? "link" : "no link");
+			  nic->has_link ? "link" : "no link, or not brought up");
 	}
 	if (hardware->nic_count == 0)
 		text_add(out, "  none was found\n");
+}
+
+/* As lspci prints it: the domain only where there is more than one. */
+static const char *short_slot(const char *slot)
+{
+	return has_prefix(slot, "0000:") ? slot + strlen("0000:") : slot;
 }
 
 static void render_devices(const struct hardware *hardware, const struct drivers_db *db,
@@ -61,9 +78,9 @@ static void render_devices(const struct hardware *hardware, const struct drivers
 
 		if (strcmp(device->bus, "pci") != 0)
 			continue;
-		text_addf(out, "  %-12s %04x:%04x %-8s %-14s %s\n", device->slot, device->vendor,
-			  device->device, drivers_db_role(db, device), or_dash(device->driver),
-			  or_dash(device->name));
+		text_addf(out, "  %-8s %04x:%04x %-8s %-12s %.*s\n", short_slot(device->slot),
+			  device->vendor, device->device, drivers_db_role(db, device),
+			  or_dash(device->driver), NAME_WIDTH, or_dash(device->name));
 	}
 }
 

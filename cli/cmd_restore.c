@@ -189,7 +189,6 @@ static enum exit_status write_disk(struct source *source, const struct plan *pla
 	target_close(&target);
 	if (r == 0)
 		return status;
-	error_in(err, "restore %s to %s", source->path, plan->disk.path);
 	return write_failed(&stats, err);
 }
 
