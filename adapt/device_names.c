@@ -87,10 +87,24 @@ void device_names_learn(struct device_names *names, const char *root)
 		names->disk = steal(&disk);
 }
 
+void device_names_learn_other(struct device_names *names, const char *name)
+{
+	_cleanup_free_ char *disk = NULL;
+	int number;
+	enum name_kind kind = classify(name, &number, &disk);
+
+	if (kind == KIND_LINK)
+		strings_add_once(&names->links, disk);
+	if (kind == KIND_LASTS)
+		strings_add_once(&names->tags, name);
+}
+
 void device_names_release(struct device_names *names)
 {
 	free(names->disk);
 	names->disk = NULL;
+	strings_release(&names->links);
+	strings_release(&names->tags);
 }
 
 static bool is_restored_disk(const struct device_names *names, const char *disk,
@@ -101,7 +115,7 @@ static bool is_restored_disk(const struct device_names *names, const char *disk,
 	if (names->disk && is_link == (kind == KIND_LINK))
 		return strcmp(names->disk, disk) == 0;
 	if (kind == KIND_LINK)
-		return true;
+		return names->links.count <= 1;
 	for (size_t i = 0; i < array_length(first_disks); i++) {
 		if (strcmp(first_disks[i], disk) == 0)
 			return true;
@@ -181,6 +195,10 @@ enum device_fate device_names_resolve(const struct device_names *names, const ch
 		if (candidate->number != number || !type_fits(type, candidate->filesystem))
 			continue;
 		*stable = stable_name(layout, candidate);
+		if (kind == KIND_LINK && *stable && strings_has(&names->tags, *stable)) {
+			free(steal(stable));
+			return DEVICE_ABSENT;
+		}
 		if (partition)
 			*partition = candidate;
 		return *stable ? DEVICE_KNOWN : DEVICE_ABSENT;

@@ -14,6 +14,9 @@
 struct device_names {
 	const struct guest *guest;
 	char *disk; /* name of the restored disk in the VM ("/dev/vda"); NULL: not known */
+	/* What fstab names besides: disks by /dev/disk/by-path or by-id, and tags such as UUID=….
+	 */
+	struct strings links, tags;
 };
 
 enum device_fate {
@@ -29,6 +32,11 @@ enum device_fate {
  * that hangs on hardware counts. Begin with { .guest = guest }.
  */
 void device_names_learn(struct device_names *names, const char *root);
+/*
+ * Any other name in fstab. Where it speaks of several disks by links, or names a partition by its
+ * UUID already, a link is not taken for the restored disk: it may be the VM's second one.
+ */
+void device_names_learn_other(struct device_names *names, const char *name);
 void device_names_release(struct device_names *names);
 #define _cleanup_device_names_ __attribute__((cleanup(device_names_release)))
 

@@ -136,7 +136,13 @@ static int plan_fstab(struct fstab_work *work, struct augeas_text *tree, struct 
 
 static void learn_from_fstab(struct fstab_work *work, const struct augeas_text *fstab)
 {
+	_cleanup_strings_ struct strings entries = {0};
+
 	device_names_learn(&work->names, augeas_text_get(fstab, "*[file = '/'][1]/spec"));
+	augeas_text_match(fstab, &entries, "*[spec]");
+	for (size_t i = 0; i < entries.count; i++)
+		device_names_learn_other(&work->names,
+					 augeas_text_get(fstab, "%s/spec", entries.item[i]));
 }
 
 /* After a first run only the originals still say what the VM called its disk. */
@@ -161,8 +167,9 @@ static int plan_boot_files(struct fstab_work *work, struct error *err)
 
 static int fstab_plan(struct adaptation *adaptation, struct changes *changes, struct error *err)
 {
-	struct fstab_work work = {
-		.adaptation = adaptation, .changes = changes, .names = {adaptation->guest, NULL}};
+	struct fstab_work work = {.adaptation = adaptation,
+				  .changes = changes,
+				  .names = {.guest = adaptation->guest}};
 	_cleanup_augeas_text_ struct augeas_text fstab = {0};
 	int has_fstab = config_parse(adaptation, changes, fstab_path, "Fstab.lns",
 				     fstab_consequence, &fstab);

@@ -118,6 +118,34 @@ static void an_entry_whose_disk_is_gone_does_not_stop_the_boot(void **state)
 	fixture_close(f);
 }
 
+static void a_link_to_a_second_disk_is_not_taken_for_the_restored_one(void **state)
+{
+	static const struct {
+		const char *root, *data;
+	} cases[] = {
+		/* Partition 2 is the root already. */
+		{"UUID=" ROOT, "/dev/disk/by-path/pci-0000:00:08.0-part2"},
+		/* Two links, two disks: which one this is cannot be told. */
+		{"/dev/disk/by-path/pci-0000:00:07.0-part2",
+		 "/dev/disk/by-path/pci-0000:00:08.0-part2"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(cases); i++) {
+		struct fixture *f = open_with_disk();
+		_cleanup_free_ char *before = string_format("%s / ext4 defaults 0 1\n"
+							    "%s /data ext4 defaults 0 2\n",
+							    cases[i].root, cases[i].data);
+		_cleanup_free_ char *after = string_format(
+			"UUID=" ROOT " / ext4 defaults 0 1\n"
+			"%s /data ext4 defaults,nofail,x-systemd.device-timeout=10s 0 2\n",
+			cases[i].data);
+
+		fixture_file(f, &step_fstab, "/etc/fstab", before, after);
+		fixture_close(f);
+	}
+}
+
 static void a_partition_of_another_type_is_not_taken(void **state)
 {
 	struct fixture *f = open_with_disk();
@@ -337,6 +365,7 @@ int main(void)
 		step_test(uuids_of_volumes_stay),
 		step_test(crlf_and_a_missing_newline_are_kept),
 		step_test(an_entry_whose_disk_is_gone_does_not_stop_the_boot),
+		step_test(a_link_to_a_second_disk_is_not_taken_for_the_restored_one),
 		step_test(a_partition_of_another_type_is_not_taken),
 		step_test(a_root_that_is_gone_is_left_for_a_person),
 		step_test(root_tells_which_disk_was_restored),
