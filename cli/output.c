@@ -62,6 +62,23 @@ void output_close(struct output *output)
 	output->log = NULL;
 }
 
+/*
+ * What an image or a guest says of itself reaches the terminal through here: no escape sequence of
+ * theirs may. Control characters (also C1 in UTF-8) become question marks; heap.
+ */
+static char *printable(const char *text)
+{
+	char *copy = string_copy(text);
+
+	for (unsigned char *c = (unsigned char *)copy; *c; c++) {
+		if ((*c < ' ' && *c != '\n' && *c != '\t') || *c == 0x7f)
+			*c = '?';
+		if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+			c[0] = c[1] = '?';
+	}
+	return copy;
+}
+
 static void to_log(struct output *output, const char *text)
 {
 	char stamp[32] = "";
@@ -86,28 +103,33 @@ static void end_bar(struct output *output)
 void output_say(struct output *output, const char *format, ...)
 {
 	_cleanup_text_ struct text text = {0};
+	_cleanup_free_ char *line = NULL;
 	va_list args;
 
 	va_start(args, format);
 	text_vaddf(&text, format, args);
 	va_end(args);
+	line = printable(text_string(&text));
 	end_bar(output);
 	if (!output->json)
-		fprintf(stderr, "%s\n", text_string(&text));
-	to_log(output, text_string(&text));
+		fprintf(stderr, "%s\n", line);
+	to_log(output, line);
 }
 
 void output_result(struct output *output, const char *text)
 {
+	_cleanup_free_ char *shown = printable(text);
+
 	end_bar(output);
-	fputs(text, stdout);
+	fputs(shown, stdout);
 	fflush(stdout);
-	to_log(output, text);
+	to_log(output, shown);
 }
 
 void output_error(struct output *output, const char *text)
 {
-	_cleanup_free_ char *line = string_format("v2p: %s", text);
+	_cleanup_free_ char *shown = printable(text);
+	_cleanup_free_ char *line = string_format("v2p: %s", shown);
 
 	end_bar(output);
 	fprintf(stderr, "%s\n", line);

@@ -419,6 +419,16 @@ static void inspect_shows_the_partition_table_as_json(void **state)
 	assert_non_null(strstr(text_string(&result.output), "\"filesystem\":\"ext4\""));
 }
 
+static void no_escape_sequence_reaches_the_terminal(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	v2p(&result, "inspect", "no\033[2J\302\233image");
+	expect(&result, 1, "no?[2J??image");
+	assert_null(strchr(text_string(&result.errors), '\033'));
+}
+
 static void detect_prints_a_document_that_it_reads_back(void **state)
 {
 	_cleanup_process_result_ struct process_result first = {0}, second = {0};
@@ -461,6 +471,7 @@ int main(void)
 		cmocka_unit_test(a_missing_image_is_named),
 		cmocka_unit_test(a_profile_with_an_unknown_key_is_refused),
 		cmocka_unit_test(inspect_shows_the_partition_table_as_json),
+		cmocka_unit_test(no_escape_sequence_reaches_the_terminal),
 		cmocka_unit_test(detect_prints_a_document_that_it_reads_back),
 	};
 
