@@ -54,22 +54,25 @@ def _print_times(result):
                                                  result.times.get("restore")})
     rows["first boot"] = result.times.get("first boot")
     rows["total"] = sum(seconds for seconds in result.times.values())
+    moved = _moved(result.report)
     for name, seconds in rows.items():
-        if isinstance(seconds, str):
-            print(f"  {name:24} {seconds:>8}")
-        elif seconds is not None:
-            print(f"  {name:24} {seconds:6.0f} s")
+        if seconds is not None:
+            print(f"  {name:32} {seconds:6.0f} s{moved.get(name, '')}")
 
 
 def _report_times(report):
-    """v2p's own timings (a list of name, seconds and, where data moved, bytes)."""
+    """v2p's own timings: name -> seconds."""
+    return {timing.get("name", "?"): timing.get("seconds", 0)
+            for timing in (report or {}).get("timings", [])}
+
+
+def _moved(report):
+    """How much the timings that moved data moved, and how fast: name -> text."""
     rows = {}
     for timing in (report or {}).get("timings", []):
-        seconds = timing.get("seconds", 0)
-        rows[timing.get("name", "?")] = seconds
-        if timing.get("bytes") and seconds:
+        if timing.get("bytes") and timing.get("seconds"):
             mib = timing["bytes"] / (1 << 20)
-            rows[timing["name"]] = f"{seconds:.0f} s  ({mib:.0f} MiB, {mib / seconds:.0f} MiB/s)"
+            rows[timing["name"]] = f"  {mib:6.0f} MiB  {mib / timing['seconds']:5.0f} MiB/s"
     return rows
 
 
