@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "adapt/guest.h"
-
-static json_object *string_or_null(const char *string)
-{
-	return string ? json_object_new_string(string) : NULL;
-}
+#include "base/json.h"
 
 static json_object *kernels_json(const struct guest *guest)
 {
@@ -14,9 +10,9 @@ static json_object *kernels_json(const struct guest *guest)
 		const struct guest_kernel *kernel = &guest->kernel[i];
 		json_object *entry = json_object_new_object();
 
-		json_object_object_add(entry, "release", string_or_null(kernel->release));
-		json_object_object_add(entry, "image", string_or_null(kernel->image));
-		json_object_object_add(entry, "initramfs", string_or_null(kernel->initramfs));
+		json_object_object_add(entry, "release", json_string_or_null(kernel->release));
+		json_object_object_add(entry, "image", json_string_or_null(kernel->image));
+		json_object_object_add(entry, "initramfs", json_string_or_null(kernel->initramfs));
 		json_object_array_add(list, entry);
 	}
 	return list;
@@ -30,10 +26,10 @@ static json_object *mounts_json(const struct guest *guest)
 		const struct guest_mount *mount = &guest->mount[i];
 		json_object *entry = json_object_new_object();
 
-		json_object_object_add(entry, "where", string_or_null(mount->where));
-		json_object_object_add(entry, "device", string_or_null(mount->device));
-		json_object_object_add(entry, "filesystem", string_or_null(mount->filesystem));
-		json_object_object_add(entry, "uuid", string_or_null(mount->uuid));
+		json_object_object_add(entry, "where", json_string_or_null(mount->where));
+		json_object_object_add(entry, "device", json_string_or_null(mount->device));
+		json_object_object_add(entry, "filesystem", json_string_or_null(mount->filesystem));
+		json_object_object_add(entry, "uuid", json_string_or_null(mount->uuid));
 		json_object_object_add(entry, "partition", json_object_new_int(mount->partition));
 		json_object_array_add(list, entry);
 	}
@@ -44,15 +40,16 @@ json_object *guest_json(const struct guest *guest)
 {
 	json_object *out = json_object_new_object(), *os = json_object_new_object();
 
-	json_object_object_add(os, "id", string_or_null(guest->os_id));
-	json_object_object_add(os, "id-like", string_or_null(guest->os_id_like));
-	json_object_object_add(os, "version", string_or_null(guest->os_version));
-	json_object_object_add(os, "name", string_or_null(guest->os_name));
+	json_object_object_add(os, "id", json_string_or_null(guest->os_id));
+	json_object_object_add(os, "id-like", json_string_or_null(guest->os_id_like));
+	json_object_object_add(os, "version", json_string_or_null(guest->os_version));
+	json_object_object_add(os, "name", json_string_or_null(guest->os_name));
 	json_object_object_add(out, "os", os);
-	json_object_object_add(out, "hostname", string_or_null(guest->hostname));
-	json_object_object_add(out, "architecture", string_or_null(guest->architecture));
-	json_object_object_add(out, "initramfs",
-			       string_or_null(guest_initramfs_tool_name(guest->initramfs_tool)));
+	json_object_object_add(out, "hostname", json_string_or_null(guest->hostname));
+	json_object_object_add(out, "architecture", json_string_or_null(guest->architecture));
+	json_object_object_add(
+		out, "initramfs",
+		json_string_or_null(guest_initramfs_tool_name(guest->initramfs_tool)));
 	json_object_object_add(out, "kernels", kernels_json(guest));
 	json_object_object_add(out, "mounts", mounts_json(guest));
 	return out;

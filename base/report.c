@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "base/scope.h"
 #include "base/version.h"
 
@@ -40,7 +41,7 @@ void report_fact(struct report *report, const char *name, json_object *value)
 
 void report_fact_string(struct report *report, const char *name, const char *value)
 {
-	report_fact(report, name, value ? json_object_new_string(value) : NULL);
+	report_fact(report, name, json_string_or_null(value));
 }
 
 void report_warning(struct report *report, const char *format, ...)

@@ -200,6 +200,11 @@ bool string_equal(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+const char *string_or_dash(const char *string)
+{
+	return string && *string ? string : "-";
+}
+
 bool has_prefix(const char *string, const char *prefix)
 {
 	return strncmp(string, prefix, strlen(prefix)) == 0;

@@ -59,6 +59,7 @@ void strings_release(struct strings *list);
 char *string_copy(const char *string);
 char *string_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool string_equal(const char *a, const char *b); /* NULL equals NULL only */
+const char *string_or_dash(const char *string);  /* "-" for NULL and "": for columns */
 bool has_prefix(const char *string, const char *prefix);
 bool has_suffix(const char *string, const char *suffix);
 /* Removes white space at both ends, in place; returns the first character that stays. */

@@ -9,17 +9,12 @@
 
 enum { NAME_WIDTH = 36 }; /* what is left of a text screen's 80 columns */
 
-static const char *or_dash(const char *string)
-{
-	return string && *string ? string : "-";
-}
-
 static void render_machine(const struct hardware *hardware, struct text *out)
 {
-	text_addf(out, "Machine   %s %s, serial %s, BIOS %s\n", or_dash(hardware->dmi_vendor),
-		  or_dash(hardware->dmi_product), or_dash(hardware->dmi_serial),
-		  or_dash(hardware->dmi_bios));
-	text_addf(out, "Processor %s\n", or_dash(hardware->cpu_vendor));
+	text_addf(out, "Machine   %s %s, serial %s, BIOS %s\n",
+		  string_or_dash(hardware->dmi_vendor), string_or_dash(hardware->dmi_product),
+		  string_or_dash(hardware->dmi_serial), string_or_dash(hardware->dmi_bios));
+	text_addf(out, "Processor %s\n", string_or_dash(hardware->cpu_vendor));
 	text_addf(out, "Firmware  %s%s\n", hardware->is_uefi ? "UEFI" : "BIOS",
 		  hardware->has_secure_boot ? ", Secure Boot is on" : "");
 }
@@ -30,8 +25,8 @@ static void render_disk(const struct hardware *hardware, const struct disk *disk
 	_cleanup_error_ struct error why_not = {0};
 
 	text_addf(out, "  %-14s %9s  %-6s %-4s serial=%s model=%s\n", disk->path, size,
-		  or_dash(disk->transport), disk->rotational ? "hdd" : "ssd", or_dash(disk->serial),
-		  or_dash(disk->model));
+		  string_or_dash(disk->transport), disk->rotational ? "hdd" : "ssd",
+		  string_or_dash(disk->serial), string_or_dash(disk->model));
 	if (disk->wwn)
 		text_addf(out, "  %-14s wwn=%s\n", "", disk->wwn);
 	if (hardware->is_live && target_check(disk, &why_not) < 0)
@@ -55,8 +50,9 @@ static void render_nics(const struct hardware *hardware, struct text *out)
 	for (size_t i = 0; i < hardware->nic_count; i++) {
 		const struct nic *nic = &hardware->nic[i];
 
-		text_addf(out, "  %-14s %s  driver %s at %s, %s\n", nic->name, or_dash(nic->mac),
-			  or_dash(nic->driver), or_dash(nic->slot),
+		text_addf(out, "  %-14s %s  driver %s at %s, %s\n", nic->name,
+			  string_or_dash(nic->mac), string_or_dash(nic->driver),
+			  string_or_dash(nic->slot),
 			  nic->has_link ? "link" : "no link, or not brought up");
 	}
 	if (hardware->nic_count == 0)
@@ -80,7 +76,7 @@ static void render_devices(const struct hardware *hardware, const struct drivers
 			continue;
 		text_addf(out, "  %-8s %04x:%04x %-8s %-12s %.*s\n", short_slot(device->slot),
 			  device->vendor, device->device, drivers_db_role(db, device),
-			  or_dash(device->driver), NAME_WIDTH, or_dash(device->name));
+			  string_or_dash(device->driver), NAME_WIDTH, string_or_dash(device->name));
 	}
 }
 
@@ -104,8 +100,6 @@ enum exit_status command_detect(const struct options *options, struct output *ou
 				struct error *err)
 {
 	_cleanup_hardware_ struct hardware hardware = {0};
-	_cleanup_text_ struct text text = {0};
-	json_object *object;
 
 	if (options->arguments.count > 0) {
 		error_set(err, "detect takes no argument");
@@ -115,11 +109,6 @@ enum exit_status command_detect(const struct options *options, struct output *ou
 		return EXIT_REFUSED;
 	if (!options->json)
 		return print_hardware(&hardware, output, err) < 0 ? EXIT_REFUSED : EXIT_DONE;
-	object = hardware_json(&hardware);
-	text_addf(&text, "%s\n",
-		  json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-								 JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
-	output_result(output, text_string(&text));
+	output_json(output, hardware_json(&hardware));
 	return EXIT_DONE;
 }

@@ -8,11 +8,6 @@
 #include "restore/layout.h"
 #include "restore/source.h"
 
-static const char *or_dash(const char *string)
-{
-	return string && *string ? string : "-";
-}
-
 static void render_layout(const struct layout *layout, struct text *out)
 {
 	text_addf(out, "\nPartitions (%s%s%s)\n", layout->table ? layout->table : "no table",
@@ -22,8 +17,8 @@ static void render_layout(const struct layout *layout, struct text *out)
 		_cleanup_free_ char *size = size_format(p->length);
 
 		text_addf(out, "  %2d %9s at %-12llu %-12s label %s uuid %s%s%s%s\n", p->number,
-			  size, (unsigned long long)p->start, or_dash(p->filesystem),
-			  or_dash(p->label), or_dash(p->uuid),
+			  size, (unsigned long long)p->start, string_or_dash(p->filesystem),
+			  string_or_dash(p->label), string_or_dash(p->uuid),
 			  p->is_esp ? " [EFI system partition]" : "",
 			  p->is_bios_boot ? " [BIOS boot]" : "", p->bootable ? " [active]" : "");
 	}
@@ -31,14 +26,16 @@ static void render_layout(const struct layout *layout, struct text *out)
 
 static void render_guest(const struct guest *guest, struct text *out)
 {
-	text_addf(out, "\nSystem      %s (%s), host name %s\n", or_dash(guest->os_name),
-		  or_dash(guest->architecture), or_dash(guest->hostname));
+	text_addf(out, "\nSystem      %s (%s), host name %s\n", string_or_dash(guest->os_name),
+		  string_or_dash(guest->architecture), string_or_dash(guest->hostname));
 	for (size_t i = 0; i < guest->kernel_count; i++)
 		text_addf(out, "Kernel      %s, image %s, initramfs %s\n", guest->kernel[i].release,
-			  or_dash(guest->kernel[i].image), or_dash(guest->kernel[i].initramfs));
+			  string_or_dash(guest->kernel[i].image),
+			  string_or_dash(guest->kernel[i].initramfs));
 	for (size_t i = 0; i < guest->mount_count; i++)
 		text_addf(out, "Mount       %-10s %s (%s)\n", guest->mount[i].where,
-			  or_dash(guest->mount[i].device), or_dash(guest->mount[i].filesystem));
+			  string_or_dash(guest->mount[i].device),
+			  string_or_dash(guest->mount[i].filesystem));
 }
 
 struct inspection {
@@ -107,7 +104,7 @@ static void render_text(const struct inspection *in, struct text *out)
 		text_addf(out, "\nSystem      not read: %s\n", in->no_guest);
 }
 
-static void render_json(const struct inspection *in, struct text *out)
+static json_object *inspection_json(const struct inspection *in)
 {
 	json_object *object = json_object_new_object();
 
@@ -119,17 +116,25 @@ static void render_json(const struct inspection *in, struct text *out)
 		json_object_object_add(object, "guest", guest_json(&in->guest));
 	else
 		json_object_object_add(object, "no-guest", json_object_new_string(in->no_guest));
-	text_addf(out, "%s\n",
-		  json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-								 JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
+	return object;
+}
+
+static void show(const struct inspection *in, struct output *output)
+{
+	_cleanup_text_ struct text text = {0};
+
+	if (output->json) {
+		output_json(output, inspection_json(in));
+		return;
+	}
+	render_text(in, &text);
+	output_result(output, text_string(&text));
 }
 
 enum exit_status command_inspect(const struct options *options, struct output *output,
 				 struct error *err)
 {
 	struct inspection in = {.guest = {.root_fd = -1}};
-	_cleanup_text_ struct text text = {0};
 	enum exit_status status = EXIT_REFUSED;
 
 	if (options->arguments.count + (options->root != NULL) != 1) {
@@ -137,11 +142,7 @@ enum exit_status command_inspect(const struct options *options, struct output *o
 		return EXIT_USAGE;
 	}
 	if (inspect(options, &in, err) == 0) {
-		if (options->json)
-			render_json(&in, &text);
-		else
-			render_text(&in, &text);
-		output_result(output, text_string(&text));
+		show(&in, output);
 		status = EXIT_DONE;
 	}
 	if (in.has_guest)

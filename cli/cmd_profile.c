@@ -7,17 +7,13 @@
 static void print_profile(const struct profile *profile, bool json, struct output *output)
 {
 	_cleanup_text_ struct text text = {0};
-	json_object *object;
 
 	if (!json) {
 		profile_render(profile, &text);
 		output_result(output, text_string(&text));
 		return;
 	}
-	object = profile_json(profile);
-	text_addf(&text, "%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
-	json_object_put(object);
-	output_result(output, text_string(&text));
+	output_json(output, profile_json(profile));
 }
 
 enum exit_status command_profile(const struct options *options, struct output *output,

@@ -90,19 +90,13 @@ static int make_plan(const struct options *options, const struct job *job, struc
 static void show_plan(const struct plan *plan, struct output *output)
 {
 	_cleanup_text_ struct text text = {0};
-	json_object *object;
 
 	if (!output->json) {
 		plan_render(plan, &text);
 		output_result(output, text_string(&text));
 		return;
 	}
-	object = plan_json(plan);
-	text_addf(&text, "%s\n",
-		  json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-								 JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
-	output_result(output, text_string(&text));
+	output_json(output, plan_json(plan));
 }
 
 static int confirm(const struct options *options, const struct plan *plan, struct error *err)

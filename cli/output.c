@@ -126,6 +126,16 @@ void output_result(struct output *output, const char *text)
 	to_log(output, shown);
 }
 
+void output_json(struct output *output, json_object *object)
+{
+	_cleanup_free_ char *text = string_format(
+		"%s\n", json_object_to_json_string_ext(
+				object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+
+	output_result(output, text);
+	json_object_put(object);
+}
+
 void output_error(struct output *output, const char *text)
 {
 	_cleanup_free_ char *shown = printable(text);

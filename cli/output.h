@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -31,6 +32,8 @@ void output_say(struct output *output, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The result. */
 void output_result(struct output *output, const char *text);
+/* The result as a document; takes ownership of object. */
+void output_json(struct output *output, json_object *object);
 /* "v2p: " and the reason, on stderr. */
 void output_error(struct output *output, const char *text);
 /* For struct write_options. context is the struct output. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/scope.h"
 #include "base/text.h"
 
@@ -383,23 +384,18 @@ char *disk_partition_path(const char *path, int number)
 	return string_format("%s%s%d", path, ends_in_digit ? "p" : "", number);
 }
 
-static json_object *json_text(const char *string)
-{
-	return string ? json_object_new_string(string) : NULL;
-}
-
 json_object *disk_json(const struct disk *disk)
 {
 	json_object *out = json_object_new_object();
 
-	json_object_object_add(out, "path", json_text(disk->path));
-	json_object_object_add(out, "name", json_text(disk->name));
-	json_object_object_add(out, "model", json_text(disk->model));
-	json_object_object_add(out, "serial", json_text(disk->serial));
-	json_object_object_add(out, "wwn", json_text(disk->wwn));
-	json_object_object_add(out, "transport", json_text(disk->transport));
-	json_object_object_add(out, "by-id", json_text(disk->by_id));
-	json_object_object_add(out, "sysfs", json_text(disk->sysfs));
+	json_object_object_add(out, "path", json_string_or_null(disk->path));
+	json_object_object_add(out, "name", json_string_or_null(disk->name));
+	json_object_object_add(out, "model", json_string_or_null(disk->model));
+	json_object_object_add(out, "serial", json_string_or_null(disk->serial));
+	json_object_object_add(out, "wwn", json_string_or_null(disk->wwn));
+	json_object_object_add(out, "transport", json_string_or_null(disk->transport));
+	json_object_object_add(out, "by-id", json_string_or_null(disk->by_id));
+	json_object_object_add(out, "sysfs", json_string_or_null(disk->sysfs));
 	json_object_object_add(out, "size", json_object_new_uint64(disk->size));
 	json_object_object_add(out, "logical-sector", json_object_new_int64(disk->logical_sector));
 	json_object_object_add(out, "physical-sector",

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/scope.h"
 #include "base/text.h"
 
@@ -346,7 +347,7 @@ const struct partition *layout_find(const struct layout *layout, int number)
 
 static void add_text(json_object *object, const char *key, const char *value)
 {
-	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
+	json_object_object_add(object, key, json_string_or_null(value));
 }
 
 static void add_if(json_object *object, const char *key, bool value)
