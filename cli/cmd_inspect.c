@@ -70,9 +70,10 @@ static void inspect_guest(const char *path, bool is_raw, struct inspection *in)
 static int inspect_image(const char *path, const char *format, struct inspection *in,
 			 struct error *err)
 {
+	const struct source_options options = {.format = format};
 	_cleanup_source_ struct source *source = NULL;
 
-	if (source_open(path, format, &source, err) < 0)
+	if (source_open(path, &options, &source, err) < 0)
 		return -1;
 	in->image = source_describe(source);
 	if (layout_read_source(source, &in->layout, err) < 0)

@@ -69,12 +69,14 @@ static enum plan_firmware firmware_of(const struct options *options, const struc
 static int make_plan(const struct options *options, const struct job *job, struct source **source,
 		     struct plan *plan, struct error *err)
 {
+	const struct source_options image = {.format = job->format};
+
 	if (is_url(job->image))
 		return error_set(err,
 				 "%s: images over HTTP are not supported yet: copy the image to "
 				 "the data medium, and name it by its path there",
 				 job->image);
-	if (source_open(job->image, job->format, source, err) < 0)
+	if (source_open(job->image, &image, source, err) < 0)
 		return -1;
 	if (plan_make(*source, job->rule, plan, err) < 0)
 		return -1;

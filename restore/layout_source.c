@@ -113,7 +113,7 @@ static int read_sketch(struct sketch *sketch, struct layout *out, struct error *
 	const struct source *source = sketch->source;
 
 	layout_release(out);
-	return layout_read_fd(sketch->fd, source->path, source->size, 0, out, err);
+	return layout_read_fd(sketch->fd, source->name, source->size, 0, out, err);
 }
 
 static bool has_extended(const struct layout *layout)
@@ -157,7 +157,7 @@ int layout_read_source(struct source *source, struct layout *out, struct error *
 				 (unsigned long long)source->size);
 	if (fill(&sketch, out, err) < 0) {
 		layout_release(out);
-		return error_in(err, "look into %s", source->path);
+		return error_in(err, "look into %s", source->name);
 	}
 	return 0;
 }

@@ -72,7 +72,8 @@ static bool is_image_itself(const struct source *source, const struct disk *disk
 {
 	struct stat image, target;
 
-	if (source->fd < 0 || fstat(source->fd, &image) < 0 || stat(disk->path, &target) < 0)
+	if (!source->file || source->file->fd < 0 || fstat(source->file->fd, &image) < 0 ||
+	    stat(disk->path, &target) < 0)
 		return false;
 	if (S_ISBLK(image.st_mode) && S_ISBLK(target.st_mode))
 		return image.st_rdev == target.st_rdev;
@@ -85,8 +86,8 @@ static bool is_image_part_of(const struct source *source, const struct disk *dis
 	_cleanup_free_ char *link = NULL, *place = NULL;
 	struct stat image;
 
-	if (!disk->sysfs || source->fd < 0 || fstat(source->fd, &image) < 0 ||
-	    !S_ISBLK(image.st_mode))
+	if (!disk->sysfs || !source->file || source->file->fd < 0 ||
+	    fstat(source->file->fd, &image) < 0 || !S_ISBLK(image.st_mode))
 		return false;
 	link = string_format("/sys/dev/block/%u:%u", major(image.st_rdev), minor(image.st_rdev));
 	place = realpath(link, NULL);
@@ -100,7 +101,7 @@ static int check_size(const struct source *source, const struct plan *plan, stru
 	const struct layout bare = {.disk_size = source->size};
 
 	if (layout_check(&bare, plan->disk.size, 0, err) < 0)
-		return error_in(err, "restore %s to %s", source->path, plan->disk.path);
+		return error_in(err, "restore %s to %s", source->name, plan->disk.path);
 	return 0;
 }
 
@@ -118,11 +119,11 @@ static int plan_disk(struct source *source, struct plan *plan, struct error *err
 		return error_set(err,
 				 "the image %s is a part of %s, which would be overwritten: copy "
 				 "it elsewhere first",
-				 source->path, plan->disk.path);
+				 source->name, plan->disk.path);
 	if (!plan->creates_file && target_check(&plan->disk, err) < 0)
 		return -1;
 	if (layout_check(&plan->layout, plan->disk.size, sector, err) < 0)
-		return error_in(err, "restore %s to %s", source->path, plan->disk.path);
+		return error_in(err, "restore %s to %s", source->name, plan->disk.path);
 	return layout_plan_growth(&plan->layout, plan->disk.size, &plan->growth, err);
 }
 
@@ -135,7 +136,7 @@ int plan_make(struct source *source, const char *disk_or_rule, struct plan *out,
 		return error_set(err,
 				 "%s is in use by a running virtual machine: shut that down, or "
 				 "make a copy of a snapshot first",
-				 source->path);
+				 source->name);
 	if (find_disk(disk_or_rule, &plan, err) < 0 || check_size(source, &plan, err) < 0 ||
 	    source_check(source, err) < 0)
 		return -1;

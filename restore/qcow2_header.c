@@ -6,8 +6,8 @@
 
 #include "base/scope.h"
 #include "base/text.h"
+#include "restore/image_file.h"
 #include "restore/qcow2.h"
-#include "restore/source_file.h"
 
 #define LENGTH_V2 72
 #define LENGTH_V3 104
@@ -71,14 +71,15 @@ static int refuse_backing(const struct source *source, uint64_t offset, uint32_t
 				 "image is corrupt: the name of its backing file has a length of "
 				 "%" PRIu32 " bytes",
 				 length);
-	if (source_file_read(source, "name of the backing file", bytes, length, offset, err) < 0)
+	if (image_file_read(source->file, "name of the backing file", bytes, length, offset, err) <
+	    0)
 		return -1;
 	name = printable(bytes, length);
 	return error_set(err,
 			 "the image holds only the differences to its backing file %s, which is "
 			 "not opened: make a complete image first with "
 			 "`qemu-img convert -O qcow2 %s OUT.qcow2`",
-			 name, source->path);
+			 name, source->name);
 }
 
 static int refuse_encryption(uint32_t method, struct error *err)
@@ -172,7 +173,7 @@ static int parse_v3(const struct source *source, const struct head *head,
 	uint64_t features = get64(head, 72);
 	uint32_t refcount_order = get32(head, 96), length = get32(head, 100);
 
-	if (source_file_has(source, "header", 0, LENGTH_V3, err) < 0)
+	if (image_file_has(source->file, "header", 0, LENGTH_V3, err) < 0)
 		return -1;
 	if (length < LENGTH_V3 || length % 8 != 0 || length > 1U << header->cluster_bits ||
 	    length > HEAD)
@@ -251,11 +252,11 @@ static int parse(const struct source *source, const struct head *head, struct qc
 int qcow2_header_read(const struct source *source, struct qcow2_header *header, struct error *err)
 {
 	struct head head = {
-		.length = source->file_size < HEAD ? (size_t)source->file_size : HEAD,
+		.length = source->file->size < HEAD ? (size_t)source->file->size : HEAD,
 	};
 
-	if (source_file_has(source, "header", 0, LENGTH_V2, err) < 0 ||
-	    source_file_read(source, "header", head.bytes, head.length, 0, err) < 0)
+	if (image_file_has(source->file, "header", 0, LENGTH_V2, err) < 0 ||
+	    image_file_read(source->file, "header", head.bytes, head.length, 0, err) < 0)
 		return -1;
 	*header = (struct qcow2_header){0};
 	return parse(source, &head, header, err);

@@ -11,8 +11,8 @@
 #include <zstd.h>
 
 #include "base/scope.h"
+#include "restore/image_file.h"
 #include "restore/qcow2.h"
-#include "restore/source_file.h"
 
 struct qcow2_unpacker {
 	struct qcow2_unpacker *next;
@@ -125,8 +125,8 @@ static int inflate(const struct qcow2_unpackers *unpackers, struct qcow2_unpacke
 {
 	const char *wrong;
 
-	if (source_file_read(unpackers->source, "compressed cluster", unpacker->packed,
-			     run->packed_length, run->file_offset, err) < 0)
+	if (image_file_read(unpackers->source->file, "compressed cluster", unpacker->packed,
+			    run->packed_length, run->file_offset, err) < 0)
 		return -1;
 	if (unpackers->compression == QCOW2_ZLIB)
 		wrong = inflate_zlib(unpacker, run->packed_length, out, unpackers->cluster_size);

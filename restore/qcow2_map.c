@@ -9,8 +9,8 @@
 #include <inttypes.h>
 
 #include "base/scope.h"
+#include "restore/image_file.h"
 #include "restore/qcow2.h"
-#include "restore/source_file.h"
 
 #define CACHE_LIMIT (16U << 20)
 #define SLICE_LIMIT (64U << 10)
@@ -71,7 +71,8 @@ static int read_slice(const struct qcow2_map *map, uint64_t table, uint64_t offs
 	size_t length = map->slice_entries * sizeof(*entries);
 	uint64_t within = offset % table_span(map) / slice_span(map) * length;
 
-	if (source_file_read(map->source, "L2 table", entries, length, table + within, err) < 0)
+	if (image_file_read(map->source->file, "L2 table", entries, length, table + within, err) <
+	    0)
 		return -1;
 	for (uint32_t i = 0; i < map->slice_entries; i++)
 		entries[i] = be64toh(entries[i]);
@@ -122,12 +123,12 @@ static int decode_compressed(const struct qcow2_map *map, uint64_t entry, uint64
 				 "image is corrupt: the compressed cluster for disk offset %" PRIu64
 				 " is at file offset 0",
 				 offset);
-	if (source_file_has(map->source, "compressed cluster", at, length > 511 ? length - 511 : 1,
-			    err) < 0)
+	if (image_file_has(map->source->file, "compressed cluster", at,
+			   length > 511 ? length - 511 : 1, err) < 0)
 		return error_in(err, "disk offset %" PRIu64, offset);
 	out->kind = QCOW2_COMPRESSED;
 	out->file_offset = at;
-	out->packed_length = (uint32_t)smaller(length, map->source->file_size - at);
+	out->packed_length = (uint32_t)smaller(length, map->source->file->size - at);
 	return 0;
 }
 
@@ -139,7 +140,7 @@ static int decode_plain(const struct qcow2_map *map, uint64_t at, uint64_t offse
 
 	out->kind = QCOW2_PLAIN;
 	out->file_offset = at;
-	if (source_file_has(map->source, "data cluster", at, needed, err) < 0)
+	if (image_file_has(map->source->file, "data cluster", at, needed, err) < 0)
 		return error_in(err, "disk offset %" PRIu64, offset);
 	return 0;
 }
@@ -325,13 +326,13 @@ static int read_l1(struct qcow2_map *map, struct error *err)
 	size_t length = map->header.l1_entries * sizeof(*map->l1);
 
 	/* Asked first, so that a small file cannot make us allocate much. */
-	if (source_file_has(map->source, "L1 table", map->header.l1_offset, length, err) < 0)
+	if (image_file_has(map->source->file, "L1 table", map->header.l1_offset, length, err) < 0)
 		return -1;
 	map->l1 = malloc(length);
 	if (!map->l1)
 		return error_sys(err, ENOMEM, "read L1 table");
-	if (source_file_read(map->source, "L1 table", map->l1, length, map->header.l1_offset, err) <
-	    0)
+	if (image_file_read(map->source->file, "L1 table", map->l1, length, map->header.l1_offset,
+			    err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < map->header.l1_entries; i++)
 		map->l1[i] = be64toh(map->l1[i]);

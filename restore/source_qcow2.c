@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/scope.h"
+#include "restore/image_file.h"
 #include "restore/qcow2.h"
 #include "restore/source.h"
-#include "restore/source_file.h"
 
 struct qcow2 {
 	struct qcow2_map map;
@@ -19,11 +18,13 @@ static bool qcow2_probe(const uint8_t *head, size_t length)
 	return length >= 4 && memcmp(head, "QFI\xfb", 4) == 0;
 }
 
-static int qcow2_open(struct source *source, struct error *err)
+static int qcow2_open(struct source *source, const struct source_options *options,
+		      struct error *err)
 {
 	struct qcow2_header header;
 	struct qcow2 *qcow2;
 
+	(void)options;
 	if (qcow2_header_read(source, &header, err) < 0)
 		return -1;
 	qcow2 = calloc(1, sizeof(*qcow2));
@@ -32,7 +33,6 @@ static int qcow2_open(struct source *source, struct error *err)
 	source->state = qcow2;
 	source->size = header.size;
 	source->granule = 1U << header.cluster_bits;
-	posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	if (qcow2_unpackers_init(&qcow2->unpackers, source, &header, err) < 0)
 		return -1;
 	return qcow2_map_init(&qcow2->map, source, &header, err);
@@ -76,8 +76,8 @@ static int read_run(struct source *source, const struct qcow2_run *run, void *da
 		memset(data, 0, (size_t)run->length);
 		return 0;
 	case QCOW2_PLAIN:
-		return source_file_read(source, "data cluster", data, (size_t)run->length,
-					run->file_offset, err);
+		return image_file_read(source->file, "data cluster", data, (size_t)run->length,
+				       run->file_offset, err);
 	case QCOW2_COMPRESSED:
 		skip = (size_t)(offset & (source->granule - 1));
 		if (qcow2_unpack(&qcow2->unpackers, run, data, (size_t)run->length, skip, err) == 0)

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "restore/image_file.h"
 #include "restore/source.h"
-#include "restore/source_file.h"
 
 static bool raw_probe(const uint8_t *head, size_t length)
 {
@@ -15,12 +15,12 @@ static bool raw_probe(const uint8_t *head, size_t length)
 	return true;
 }
 
-static int raw_open(struct source *source, struct error *err)
+static int raw_open(struct source *source, const struct source_options *options, struct error *err)
 {
+	(void)options;
 	(void)err;
-	source->size = source->file_size;
+	source->size = source->file->size;
 	source->granule = 4096;
-	posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	return 0;
 }
 
@@ -35,7 +35,7 @@ static bool is_whole(const struct source *source)
 {
 	struct stat st;
 
-	return fstat(source->fd, &st) == 0 && (uint64_t)st.st_size >= source->size;
+	return fstat(source->file->fd, &st) == 0 && (uint64_t)st.st_size >= source->size;
 }
 
 /* Block devices and file systems without holes answer EINVAL: then everything is data, as is
@@ -43,7 +43,7 @@ static bool is_whole(const struct source *source)
 static int raw_extent(struct source *source, uint64_t offset, uint64_t length, struct extent *out,
 		      struct error *err)
 {
-	off_t next = lseek(source->fd, (off_t)offset, SEEK_DATA);
+	off_t next = lseek(source->file->fd, (off_t)offset, SEEK_DATA);
 	int number = next < 0 ? errno : 0;
 
 	(void)err;
@@ -57,7 +57,7 @@ static int raw_extent(struct source *source, uint64_t offset, uint64_t length, s
 	if ((uint64_t)next > offset)
 		out->kind = EXTENT_ZERO;
 	else
-		next = lseek(source->fd, (off_t)offset, SEEK_HOLE);
+		next = lseek(source->file->fd, (off_t)offset, SEEK_HOLE);
 	if (next > (off_t)offset && (uint64_t)next - offset < length)
 		out->length = (uint64_t)next - offset;
 	return 0;
@@ -66,7 +66,7 @@ static int raw_extent(struct source *source, uint64_t offset, uint64_t length, s
 static int raw_read(struct source *source, void *data, size_t length, uint64_t offset,
 		    struct error *err)
 {
-	return source_file_read(source, "image", data, length, offset, err);
+	return image_file_read(source->file, "image", data, length, offset, err);
 }
 
 const struct source_ops source_raw_ops = {

@@ -151,7 +151,7 @@ static int look_ahead(struct engine *engine, struct error *err)
 	if (source_extent(engine->source, engine->cursor, left, extent, err) < 0)
 		return -1;
 	if (extent->offset != engine->cursor || extent->length == 0 || extent->length > left)
-		return error_set(err, "%s: wrong extent at offset %llu", engine->source->path,
+		return error_set(err, "%s: wrong extent at offset %llu", engine->source->name,
 				 (unsigned long long)engine->cursor);
 	return 0;
 }
@@ -485,6 +485,6 @@ int write_image(struct source *source, struct target *target, const struct write
 	stats->seconds = clock_seconds() - engine.started;
 	engine_release(&engine);
 	if (r < 0)
-		return error_in(err, "write %s to %s", source->path, target->disk.path);
+		return error_in(err, "write %s to %s", source->name, target->disk.path);
 	return 0;
 }

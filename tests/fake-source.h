@@ -44,10 +44,12 @@ static inline const struct fake_source *fake_source_of(const struct source *sour
 	return (const struct fake_source *)(const void *)source->ops;
 }
 
-static inline int fake_source_op_open(struct source *source, struct error *err)
+static inline int fake_source_op_open(struct source *source, const struct source_options *options,
+				      struct error *err)
 {
 	const struct fake_source *fake = fake_source_of(source);
 
+	(void)options;
 	(void)err;
 	source->size = fake->size;
 	source->granule = fake->granule ? fake->granule : 65536;
@@ -143,5 +145,5 @@ static inline int fake_source_open(struct fake_source *fake, struct source **out
 		.read = fake_source_op_read,
 		.check = fake_source_op_check,
 	};
-	return source_open_ops("fake", &fake->ops, -1, out, NULL);
+	return source_open_ops("fake", &fake->ops, NULL, NULL, out, NULL);
 }

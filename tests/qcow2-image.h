@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "restore/source.h"
+#include "tests/source-fd.h"
 
 #define CLUSTER 512U
 #define CLUSTERS 16U
@@ -78,5 +78,5 @@ static inline int qcow2_image_open(const struct qcow2_image *image, struct sourc
 
 	if (fd < 0 || write_exactly(fd, "image", image->bytes, image->length, 0, err) < 0)
 		return -1;
-	return source_open_ops("image", &source_qcow2_ops, fd, out, err);
+	return source_open_fd(fd, "image", &source_qcow2_ops, out, err);
 }

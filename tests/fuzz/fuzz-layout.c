@@ -7,6 +7,7 @@
 
 #include "base/scope.h"
 #include "restore/layout.h"
+#include "tests/source-fd.h"
 
 enum { DISK_SIZE = 64 << 20 };
 
@@ -15,13 +16,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static int read_disk(struct source *source, void *out, size_t length, uint64_t offset,
 		     struct error *err)
 {
-	ssize_t n = pread(source->fd, out, length, (off_t)offset);
+	ssize_t n = pread(source->file->fd, out, length, (off_t)offset);
 
 	return n == (ssize_t)length ? 0 : error_set(err, "short");
 }
 
-static int open_disk(struct source *source, struct error *err)
+static int open_disk(struct source *source, const struct source_options *options, struct error *err)
 {
+	(void)options;
 	(void)err;
 	source->size = DISK_SIZE;
 	source->granule = 4096;
@@ -50,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    layout_check(&layout, 2ULL * DISK_SIZE, 0, NULL) == 0 &&
 	    layout_plan_growth(&layout, 2ULL * DISK_SIZE, &growth, NULL) == 0)
 		json_object_put(growth_json(&growth));
-	if (source_open_ops("disk", &disk_ops, steal_fd(&fd), &source, NULL) == 0 &&
+	if (source_open_fd(steal_fd(&fd), "disk", &disk_ops, &source, NULL) == 0 &&
 	    layout_read_source(source, &again, NULL) == 0)
 		json_object_put(layout_json(&again));
 	return 0;

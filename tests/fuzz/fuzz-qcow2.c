@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/scope.h"
-#include "restore/source.h"
+#include "tests/source-fd.h"
 
 #define PIECE (1U << 20)
 #define CHECK_LIMIT (1ULL << 26)
@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (fd < 0 || write_exactly(fd, "image", data, size, 0, NULL) < 0)
 		abort();
-	if (source_open_ops("image", &source_qcow2_ops, fd, &source, &err) < 0)
+	if (source_open_fd(fd, "image", &source_qcow2_ops, &source, &err) < 0)
 		return 0;
 	json_object_put(source_describe(source));
 	if (source->size <= CHECK_LIMIT)

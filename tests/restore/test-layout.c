@@ -541,13 +541,14 @@ static void a_plan_for_another_disk_is_refused(void **state)
 /* An image that was not written yet shows what the disk would show. */
 static void expect_same_from_source(const struct image *image)
 {
+	const struct source_options raw = {.format = "raw"};
 	_cleanup_source_ struct source *source = NULL;
 	_cleanup_layout_ struct layout of_file = {0}, of_source = {0};
 	_cleanup_error_ struct error err = {0};
 	json_object *a, *b;
 
 	read_or_fail(image, &of_file);
-	if (source_open(image->path, "raw", &source, &err) < 0 ||
+	if (source_open(image->path, &raw, &source, &err) < 0 ||
 	    layout_read_source(source, &of_source, &err) < 0)
 		fail_msg("%s", error_text(&err));
 	a = layout_json(&of_file);

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/scope.h"
-#include "restore/source.h"
+#include "tests/source-fd.h"
 
 #define MiB (1ULL << 20)
 
@@ -28,12 +28,12 @@ static int sparse_image(void)
 
 static void open_sparse(struct source **source)
 {
-	assert_int_equal(source_open_ops("raw", &source_raw_ops, sparse_image(), source, NULL), 0);
+	assert_int_equal(source_open_fd(sparse_image(), "raw", &source_raw_ops, source, NULL), 0);
 }
 
 static void require_holes(const struct source *source)
 {
-	if (lseek(source->fd, 0, SEEK_DATA) <= 0)
+	if (lseek(source->file->fd, 0, SEEK_DATA) <= 0)
 		skip(); /* the file system does not know holes */
 }
 
@@ -77,7 +77,7 @@ static void a_file_that_shrinks_meanwhile_is_an_error_not_zeroes(void **state)
 
 	(void)state;
 	open_sparse(&source);
-	assert_int_equal(ftruncate(source->fd, MiB), 0);
+	assert_int_equal(ftruncate(source->file->fd, MiB), 0);
 	assert_int_equal(source_extent(source, 2 * MiB, MiB, &extent, NULL), 0);
 	assert_int_equal(extent.kind, EXTENT_DATA);
 	assert_int_equal(source_read(source, data, 16, 2 * MiB, &err), -1);
@@ -94,7 +94,7 @@ static void the_last_odd_bytes_are_read(void **state)
 
 	(void)state;
 	assert_int_equal(write_exactly(fd, "raw", "abc", 3, 510, NULL), 0);
-	assert_int_equal(source_open_ops("raw", &source_raw_ops, fd, &source, NULL), 0);
+	assert_int_equal(source_open_fd(fd, "raw", &source_raw_ops, &source, NULL), 0);
 	assert_int_equal(source->size, 513);
 	assert_int_equal(source_read(source, data, 3, 510, NULL), 0);
 	assert_memory_equal(data, "abc", 3);

@@ -44,10 +44,11 @@ static void make_image(uint64_t size, uint64_t offset, const char *bytes, size_t
 
 static void assert_refused(const char *path, const char *format, const char *message)
 {
+	const struct source_options options = {.format = format};
 	_cleanup_source_ struct source *source = NULL;
 	_cleanup_error_ struct error err = {0};
 
-	assert_int_equal(source_open(path, format, &source, &err), -1);
+	assert_int_equal(source_open(path, &options, &source, &err), -1);
 	assert_string_equal(error_text(&err), message);
 	assert_null(source);
 }
@@ -179,11 +180,12 @@ static void every_known_signature_in_a_tiny_file_is_safe(void **state)
 
 static void an_explicit_raw_wins_over_the_content(void **state)
 {
+	const struct source_options raw = {.format = "raw"};
 	_cleanup_source_ struct source *source = NULL;
 
 	(void)state;
 	make_image(65536, 0, "KDMV", 4);
-	assert_int_equal(source_open("image", "raw", &source, NULL), 0);
+	assert_int_equal(source_open("image", &raw, &source, NULL), 0);
 	assert_string_equal(source->ops->name, "raw");
 }
 

@@ -396,6 +396,7 @@ static void death_at_any_read_leaves_no_table(void **state)
 
 static void a_real_table_arrives_only_at_the_end(void **state)
 {
+	const struct source_options raw = {.format = "raw"};
 	static const char script[] = "label: gpt\nstart=2048, size=8192, type=linux\n";
 	_cleanup_disk_file_ struct disk_file image, disk;
 	_cleanup_target_ struct target target = {0};
@@ -414,7 +415,7 @@ static void a_real_table_arrives_only_at_the_end(void **state)
 		skip();
 	assert_int_equal(result.status, 0);
 	open_target(&disk, &target);
-	assert_int_equal(source_open(image.path, "raw", &source, NULL), 0);
+	assert_int_equal(source_open(image.path, &raw, &source, NULL), 0);
 	assert_int_equal(write_image(source, &target, NULL, &stats, NULL), 0);
 	assert_int_equal(layout_read(disk.path, &layout, NULL), 0);
 	assert_string_equal(layout.table, "gpt");

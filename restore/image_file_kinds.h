@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* image_file_kinds: what image_file.c chooses from. */
+#pragma once
+
+#include "restore/image_file.h"
+
+/* Files and block devices. */
+extern const struct image_file_ops image_file_local_ops;
+int image_file_local_open(const char *path, struct error *err); /* returns the descriptor */
+/* Sets size, is_seekable and is_block_device from fd. Other kinds of files, and empty ones, are
+ * refused. */
+int image_file_local_measure(struct image_file *file, struct error *err);

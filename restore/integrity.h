@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/*
+ * integrity: is the image file the one that its maker published?
+ *
+ *   --checksum sha256:HEX      the image file has this SHA-256
+ *   --checksum FILE            FILE is a list of `sha256sum` (the line of the image's name counts),
+ *                              or a block map of bmaptool (.bmap), which describes the disk
+ *   --signature FILE --key KEY a detached signature: OpenPGP with a keyring, or minisign. It signs
+ *                              the checksum FILE where one is given, else the image file
+ *
+ * A seekable image is read and proven before anything is written; a stream is proven while it is
+ * read, and source_finish() refuses it before a partition table is written.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "restore/source.h"
+
+struct integrity_options {
+	const char *checksum;  /* or NULL */
+	const char *signature; /* or NULL */
+	const char *key;       /* or NULL: refused when there is a signature, and the reverse */
+};
+
+/* "none asked" is 0, too. An error says what was promised and what was found. */
+int integrity_require(struct source *source, const struct integrity_options *options,
+		      struct error *err);
