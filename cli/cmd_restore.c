@@ -143,13 +143,13 @@ static enum exit_status reread(struct target *target, struct error *err)
 	return EXIT_INCOMPLETE;
 }
 
-static enum exit_status write_failed(const struct write_stats *stats, struct error *err)
+static enum exit_status write_failed(const struct write_outcome *outcome, struct error *err)
 {
 	_cleanup_free_ char *why = string_copy(error_text(err));
 
-	if (!stats->began)
+	if (!outcome->began)
 		return EXIT_REFUSED;
-	if (stats->left_something)
+	if (outcome->left_something)
 		error_set(err,
 			  "%s; the disk refused to be cleared afterwards, too: what is on it is "
 			  "incomplete, whatever it looks like",
@@ -165,17 +165,19 @@ static enum exit_status write_failed(const struct write_stats *stats, struct err
 static enum exit_status write_disk(struct source *source, const struct plan *plan,
 				   struct report *report, struct output *output, struct error *err)
 {
-	const struct write_options options = {output_progress, output, interrupt_flag()};
+	const struct write_options options = {
+		.progress = output_progress, .context = output, .stop = interrupt_flag()};
 	enum exit_status status = EXIT_DONE;
-	struct write_stats stats = {0};
+	struct write_outcome outcome;
+	struct write_stats stats;
 	struct target target;
 	int r;
 
 	if (open_planned(plan, &target, err) < 0)
 		return EXIT_REFUSED;
 	output_say(output, "Writing %s", plan->disk.path);
-	r = write_image(source, &target, &options, &stats, err);
-	report_timing(report, "write", stats.seconds, stats.data_bytes + stats.zero_bytes);
+	r = write_image(source, &target, 1, &options, &stats, &outcome, err);
+	report_timing(report, "write", stats.write_seconds, stats.data_bytes + stats.zero_bytes);
 	report_fact(report, "written-bytes", json_object_new_int64((int64_t)stats.data_bytes));
 	if (r == 0) {
 		report_change(report, "restore", plan->disk.path, "the image was written to it",
@@ -183,9 +185,10 @@ static enum exit_status write_disk(struct source *source, const struct plan *pla
 		status = reread(&target, err);
 	}
 	target_close(&target);
-	if (r == 0)
-		return status;
-	return write_failed(&stats, err);
+	if (r < 0)
+		status = write_failed(&outcome, err);
+	write_outcome_release(&outcome);
+	return status;
 }
 
 static int read_table_again(const char *path, struct error *err)

@@ -432,7 +432,7 @@ static int check_fits(const struct source *source, const struct target *target, 
 	return 0;
 }
 
-static int engine_run(struct engine *engine, struct write_stats *stats, struct error *err)
+static int engine_run(struct engine *engine, struct write_outcome *stats, struct error *err)
 {
 	_cleanup_(ends_release) struct ends ends = {0};
 
@@ -466,25 +466,39 @@ static void engine_release(struct engine *engine)
 	error_release(&engine->error);
 }
 
-int write_image(struct source *source, struct target *target, const struct write_options *options,
-		struct write_stats *stats, struct error *err)
+void write_outcome_release(struct write_outcome *outcome)
+{
+	error_release(&outcome->error);
+}
+
+int write_image(struct source *source, struct target *targets, size_t count,
+		const struct write_options *options, struct write_stats *stats,
+		struct write_outcome *outcome, struct error *err)
 {
 	struct engine engine = {
 		.source = source,
-		.target = target,
+		.target = targets,
 		.options = options,
 		.started = clock_seconds(),
 	};
 	int r;
 
 	*stats = (struct write_stats){0};
+	for (size_t i = 0; i < count; i++)
+		outcome[i] = (struct write_outcome){0};
+	if (count != 1)
+		return error_set(err, "one disk at a time");
 	engine_init(&engine);
-	r = engine_run(&engine, stats, err);
-	stats->data_bytes = atomic_load(&engine.data_bytes);
-	stats->zero_bytes = atomic_load(&engine.zero_bytes);
-	stats->seconds = clock_seconds() - engine.started;
+	r = engine_run(&engine, outcome, err);
+	stats->size = source->size;
+	outcome->data_bytes = stats->data_bytes = atomic_load(&engine.data_bytes);
+	outcome->zero_bytes = stats->zero_bytes = atomic_load(&engine.zero_bytes);
+	stats->write_seconds = clock_seconds() - engine.started;
 	engine_release(&engine);
-	if (r < 0)
-		return error_in(err, "write %s to %s", source->name, target->disk.path);
-	return 0;
+	outcome->failed = r < 0;
+	if (r < 0) {
+		error_in(err, "write %s to %s", source->name, targets->disk.path);
+		error_set(&outcome->error, "%s", error_text(err));
+	}
+	return r;
 }
