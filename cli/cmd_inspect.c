@@ -67,10 +67,10 @@ static void inspect_guest(const char *path, bool is_raw, struct inspection *in)
 		in->no_guest = string_copy(error_text(&err));
 }
 
-static int inspect_image(const char *path, const char *format, struct inspection *in,
-			 struct error *err)
+static int inspect_image(const char *path, const char *format, const char *ca,
+			 struct inspection *in, struct error *err)
 {
-	const struct source_options options = {.format = format};
+	const struct source_options options = {.format = format, .file = {.ca_file = ca}};
 	_cleanup_source_ struct source *source = NULL;
 
 	if (source_open(path, &options, &source, err) < 0)
@@ -85,7 +85,8 @@ static int inspect_image(const char *path, const char *format, struct inspection
 static int inspect(const struct options *options, struct inspection *in, struct error *err)
 {
 	if (!options->root)
-		return inspect_image(options->arguments.item[0], options->format, in, err);
+		return inspect_image(options->arguments.item[0], options->format, options->ca, in,
+				     err);
 	if (guest_open_root(options->root, &in->guest, err) < 0)
 		return -1;
 	in->has_guest = true;

@@ -76,8 +76,15 @@ static const struct key keys[] = {
 	 "a disk rule such as size>=200G"},
 	{"Image", "path", FIELD(image), NULL, NULL, NULL},
 	{"Image", "format", FIELD(format), NULL, NULL, NULL},
+	{"Image", "checksum", FIELD(checksum), NULL, NULL, NULL},
+	{"Image", "signature", FIELD(signature), NULL, NULL, NULL},
+	{"Image", "key", FIELD(key), NULL, NULL, NULL},
+	{"Image", "ca-file", FIELD(ca_file), NULL, NULL, NULL},
 	{"Disk", "rule", FIELD(rule), NULL, check_disk,
 	 "a path or a disk rule such as size>=200G,rotational=0"},
+	{"Disk", "resume", FIELD(resume), yes_no, NULL, NULL},
+	{"Disk", "verify", FIELD(verify), yes_no, NULL, NULL},
+	{"Disk", "used-blocks", FIELD(used_blocks), yes_no, NULL, NULL},
 	{"Adapt", "enabled", RAW(adapt), yes_no, NULL, NULL},
 	{"Adapt", "skip", FIELD(skip), NULL, NULL, NULL},
 	{"Network", "mode", RAW(network), network_modes, NULL, NULL},
@@ -165,17 +172,26 @@ static int handle(void *context, const char *section, const char *name, const ch
 }
 
 /* Relative to where the profile lies, so that a medium can be mounted anywhere. */
-static void resolve_image(struct profile *profile)
+static void resolve(const struct profile *profile, char **name)
 {
 	const char *slash = strrchr(profile->origin, '/');
 	char *path;
 
-	if (!profile->image || profile->image[0] == '/' || !slash || strstr(profile->image, "://"))
+	if (!*name || **name == '/' || !slash || strstr(*name, "://") ||
+	    has_prefix(*name, "sha256:"))
 		return;
-	path = string_format("%.*s/%s", (int)(slash - profile->origin), profile->origin,
-			     profile->image);
-	free(profile->image);
-	profile->image = path;
+	path = string_format("%.*s/%s", (int)(slash - profile->origin), profile->origin, *name);
+	free(*name);
+	*name = path;
+}
+
+static void resolve_files(struct profile *profile)
+{
+	char **names[] = {&profile->image, &profile->checksum, &profile->signature, &profile->key,
+			  &profile->ca_file};
+
+	for (size_t i = 0; i < array_length(names); i++)
+		resolve(profile, names[i]);
 }
 
 static void take_raw(struct profile *profile, struct raw *raw)
@@ -204,7 +220,7 @@ int profile_parse(const char *origin, const char *text, struct profile *out, str
 				 line);
 	if (line != 0)
 		return error_set(err, "profile %s, line %d: %s", origin, line, error_text(&reason));
-	resolve_image(&profile);
+	resolve_files(&profile);
 	*out = profile;
 	profile = (struct profile){0};
 	return 0;
@@ -420,10 +436,12 @@ json_object *profile_json(const struct profile *profile)
 void profile_release(struct profile *profile)
 {
 	char **fields[] = {
-		&profile->origin,   &profile->vendor, &profile->product, &profile->serial,
-		&profile->board,    &profile->mac,    &profile->pci,     &profile->disk_size,
-		&profile->skip,     &profile->image,  &profile->format,  &profile->rule,
-		&profile->hostname, &profile->report, &profile->after,
+		&profile->origin,    &profile->vendor,      &profile->product, &profile->serial,
+		&profile->board,     &profile->mac,         &profile->pci,     &profile->disk_size,
+		&profile->skip,      &profile->image,       &profile->format,  &profile->rule,
+		&profile->hostname,  &profile->report,      &profile->after,   &profile->checksum,
+		&profile->signature, &profile->key,         &profile->ca_file, &profile->resume,
+		&profile->verify,    &profile->used_blocks,
 	};
 
 	for (size_t i = 0; i < array_length(fields); i++)
