@@ -93,11 +93,39 @@ static int inspect(const struct options *options, struct inspection *in, struct 
 	return 0;
 }
 
+static void render_value(json_object *value, struct text *out)
+{
+	const char *before = "";
+
+	if (!json_object_is_type(value, json_type_object)) {
+		text_add(out, value ? json_object_get_string(value) : "-");
+		return;
+	}
+	json_object_object_foreach(value, name, member)
+	{
+		text_addf(out, "%s%s %s", before, name,
+			  member ? json_object_get_string(member) : "-");
+		before = ", ";
+	}
+}
+
+/* A list has a line for each entry. */
+static void render_fact(const char *name, json_object *value, struct text *out)
+{
+	bool is_list = json_object_is_type(value, json_type_array);
+	size_t count = is_list ? json_object_array_length(value) : 1;
+
+	for (size_t i = 0; i < count; i++) {
+		text_addf(out, "%-16s ", i ? "" : name);
+		render_value(is_list ? json_object_array_get_idx(value, i) : value, out);
+		text_add(out, "\n");
+	}
+}
+
 static void render_text(const struct inspection *in, struct text *out)
 {
 	if (in->image) {
-		json_object_object_foreach(in->image, name, value) text_addf(
-			out, "%-16s %s\n", name, value ? json_object_get_string(value) : "-");
+		json_object_object_foreach(in->image, name, value) render_fact(name, value, out);
 		render_layout(&in->layout, out);
 	}
 	if (in->has_guest)
