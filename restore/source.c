@@ -9,6 +9,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "restore/source_foreign.h"
+#include "restore/used_blocks.h"
 
 /* raw accepts everything, so it is last. */
 static const struct source_ops *const formats[] = {&source_qcow2_ops, &source_raw_ops};
@@ -118,6 +119,7 @@ void source_close(struct source *source)
 {
 	if (!source)
 		return;
+	used_blocks_free(source->used);
 	if (source->ops)
 		source->ops->close(source);
 	image_file_close(source->file);
@@ -140,6 +142,9 @@ int source_extent(struct source *source, uint64_t offset, uint64_t length, struc
 	if (source->ops->extent && source->ops->extent(source, offset, length, out, err) < 0)
 		return error_in(err, "look at %s at offset %" PRIu64, source->name, offset);
 	assert(out->offset == offset && out->length > 0 && out->length <= length);
+	/* Zeroes that nobody uses need not be there either. */
+	if (source->used && !used_blocks_is_used(source->used, offset, &out->length))
+		out->kind = EXTENT_UNUSED;
 	return 0;
 }
 

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "restore/queue.h"
 #include "restore/source.h"
 #include "restore/target.h"
 
@@ -34,10 +35,12 @@ enum write_phase { WRITE_COPYING, WRITE_READING_BACK };
 
 struct write_progress {
 	enum write_phase phase;
-	uint64_t done, total; /* bytes of the virtual disk that are completed (zeroes count); for a
-				 stream whose size is not known, total is 0 */
-	uint64_t written;     /* bytes of data written so far */
-	double seconds;       /* since the start */
+	/* While copying: bytes of the virtual disk that are completed (zeroes count, and so does
+	 * what is unused); total is 0 for a stream whose size is not known yet. While reading back:
+	 * bytes of all disks, of those that have to be read. */
+	uint64_t done, total;
+	uint64_t written; /* bytes of data written so far */
+	double seconds;   /* since the start */
 };
 
 enum write_method {
@@ -52,9 +55,12 @@ enum write_proof {
 	WRITE_TRUST_DISK, /* --no-verify */
 };
 
+enum { WRITE_TARGETS = 8 }; /* at once */
+
 struct write_options {
 	enum write_method method;
 	enum write_proof proof;
+	enum queue_kind io;
 	/* Called a few times a second from the calling thread; NULL: never. */
 	void (*progress)(void *context, const struct write_progress *progress);
 	void *context;
