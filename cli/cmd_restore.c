@@ -6,7 +6,6 @@
 #include "base/scope.h"
 #include "cli/adaptation.h"
 #include "cli/command.h"
-#include "cli/fetch.h"
 #include "cli/interrupt.h"
 #include "cli/profile.h"
 #include "cli/report_output.h"
@@ -71,11 +70,6 @@ static int make_plan(const struct options *options, const struct job *job, struc
 {
 	const struct source_options image = {.format = job->format};
 
-	if (is_url(job->image))
-		return error_set(err,
-				 "%s: images over HTTP are not supported yet: copy the image to "
-				 "the data medium, and name it by its path there",
-				 job->image);
 	if (source_open(job->image, &image, source, err) < 0)
 		return -1;
 	if (plan_make(*source, job->rule, plan, err) < 0)
@@ -328,7 +322,7 @@ static enum exit_status restore(const struct options *options, struct job *job,
 	if (confirm(options, &plan, err) < 0)
 		return refuse(job, report, output, err);
 	report_fact(report, "plan", plan_json(&plan));
-	report_fact_string(report, "image", job->image);
+	report_fact_string(report, "image", source->name);
 	report_fact_string(report, "disk", plan.disk.path);
 	interrupt_catch();
 	status = write_disk(source, &plan, report, output, err);
