@@ -248,12 +248,17 @@ void http_blocks_fill(struct http_blocks *blocks, const struct http_run *run, ui
 		size_t part = length < block_length - within ? length : block_length - within;
 
 		memcpy(memory_of(blocks, block) + within, data, part);
-		if (within + part == block_length)
-			block_arrived(blocks, block);
 		at += part;
+		if (within + part == block_length && at < run->length)
+			block_arrived(blocks, block);
 		data += part;
 		length -= part;
 	}
+}
+
+void http_blocks_finish(struct http_blocks *blocks, const struct http_run *run)
+{
+	block_arrived(blocks, run->block[(run->length - 1) / HTTP_BLOCK]);
 }
 
 void http_blocks_fail(struct http_blocks *blocks, struct error *err)

@@ -69,9 +69,11 @@ int http_blocks_read(struct http_blocks *blocks, void *data, size_t length, uint
 
 /* For fetchers: waits for a run; false: the end. Until it is filled or failed it is theirs. */
 bool http_blocks_take_run(struct http_blocks *blocks, struct http_run *run);
-/* Bytes of the run from `at` on arrived; a block is there once it is full. */
+/* Bytes of the run from `at` on arrived; a block is there once it is full, the last one once the
+ * run is finished: when the answer turned out sound to its end. */
 void http_blocks_fill(struct http_blocks *blocks, const struct http_run *run, uint64_t at,
 		      const uint8_t *data, size_t length);
+void http_blocks_finish(struct http_blocks *blocks, const struct http_run *run);
 /* Nothing more will come; err is moved. */
 void http_blocks_fail(struct http_blocks *blocks, struct error *err);
 /* Fetchers are sent home. No reader may be left. */

@@ -83,8 +83,10 @@ static int fetch_run(struct fetcher *fetcher, struct error *err)
 		.context = fetcher,
 	};
 
-	if (http_get_all(&fetcher->get, &request, err) == 0)
+	if (http_get_all(&fetcher->get, &request, err) == 0) {
+		http_blocks_finish(&fetcher->ranges->blocks, &fetcher->run);
 		return 0;
+	}
 	return error_in(err, "fetch %" PRIu64 " bytes of %s at file offset %" PRIu64,
 			request.length - request.done, fetcher->ranges->resource->label,
 			request.offset + request.done);

@@ -296,7 +296,7 @@ static void what_a_server_does_wrong_is_named(void **state)
 		assert_int_equal(image_file_read(file, "data", data, MiB, 0, &err), -1);
 		check_message(server, faults[i].error, &err);
 		/* It stays so. */
-		assert_int_equal(image_file_read(file, "data", data, 1, 0, NULL), -1);
+		assert_int_equal(image_file_read(file, "data", data, MiB, 0, NULL), -1);
 	}
 }
 
