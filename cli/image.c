@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/scope.h"
 #include "cli/fetch.h"
+#include "restore/http.h"
 #include "restore/integrity.h"
 
 enum { FETCH_LIMIT = 64 << 20 }; /* a block map of a large disk has a few MiB */

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/scope.h"
 #include "cli/fetch.h"
+#include "restore/http.h"
 
 struct key {
 	const char *section, *name;
@@ -295,7 +296,7 @@ static int list_files(const struct strings *from, struct strings *files, struct 
 	for (size_t i = 0; i < from->count; i++) {
 		struct stat st;
 
-		if (!is_url(from->item[i]) && stat(from->item[i], &st) == 0 &&
+		if (!http_is_url(from->item[i]) && stat(from->item[i], &st) == 0 &&
 		    S_ISDIR(st.st_mode)) {
 			if (list_directory(from->item[i], files, err) < 0)
 				return -1;
@@ -310,8 +311,8 @@ static int list_files(const struct strings *from, struct strings *files, struct 
 static int profile_read(const char *origin, struct profile *out, struct error *err)
 {
 	_cleanup_text_ struct text text = {0};
-	int r = is_url(origin) ? fetch_url(origin, PROFILE_LIMIT, &text, err)
-			       : file_read(origin, PROFILE_LIMIT, &text, err);
+	int r = http_is_url(origin) ? fetch_url(origin, PROFILE_LIMIT, &text, err)
+				    : file_read(origin, PROFILE_LIMIT, &text, err);
 
 	if (r < 0)
 		return error_in(err, "read profile");

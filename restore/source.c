@@ -103,16 +103,17 @@ int source_open_ops(const char *name, const struct source_ops *ops, struct image
 int source_open(const char *name, const struct source_options *options, struct source **out,
 		struct error *err)
 {
+	_cleanup_free_ char *label = image_file_label(name);
 	const struct source_ops *ops;
 	struct image_file *file;
 
 	if (image_file_open(name, options ? &options->file : NULL, &file, err) < 0)
-		return error_in(err, "open image %s", name);
+		return error_in(err, "open image %s", label);
 	if (choose_format(file, options ? options->format : NULL, &ops, err) < 0) {
 		image_file_close(file);
-		return error_in(err, "open image %s", name);
+		return error_in(err, "open image %s", label);
 	}
-	return source_open_ops(name, ops, file, options, out, err);
+	return source_open_ops(label, ops, file, options, out, err);
 }
 
 void source_close(struct source *source)
