@@ -56,7 +56,6 @@ static bool is_plain_iso(const uint8_t *head, size_t length)
 /* gzip and bzip2 have short magic numbers, so a byte more is asked for that is constant in
  * practice. */
 static const struct signature signatures[] = {
-	SIGNATURE(HEAD, 0, "KDMV", "a VMDK image", "vmdk", NULL),
 	SIGNATURE(HEAD, 0, "COWD", "a VMDK image (ESX sparse)", "vmdk", NULL),
 	SIGNATURE(HEAD, 0, "# Disk DescriptorFile",
 		  "a VMDK descriptor (the data is in other files)", "vmdk", NULL),
@@ -114,5 +113,6 @@ int source_foreign_unknown(const char *format, struct error *err)
 					 "the format %s is not supported yet: convert the image "
 					 "first with `qemu-img convert -f %s -O qcow2`",
 					 format, format);
-	return error_set(err, "there is no image format %s (raw and qcow2 are known)", format);
+	return error_set(err, "there is no image format %s (raw, qcow2 and vmdk are known)",
+			 format);
 }

@@ -189,10 +189,10 @@ static void a_format_that_is_not_supported_is_named(void **state)
 	(void)state;
 	if (!has_program("qemu-img"))
 		skip();
-	shell("qemu-img create -q -f vmdk a.vmdk 64M");
+	shell("qemu-img create -q -f vdi a.vdi 64M");
 	make_disk("disk", 64);
-	v2p(&result, "restore", "--no-adapt", "--yes", "a.vmdk", "disk");
-	expect(&result, 1, "VMDK");
+	v2p(&result, "restore", "--no-adapt", "--yes", "a.vdi", "disk");
+	expect(&result, 1, "VDI");
 	expect_untouched("disk");
 }
 

@@ -105,10 +105,10 @@ static void an_unknown_format_is_refused(void **state)
 	make_image(512, 0, "x", 1);
 	assert_refused(
 		"image", "qcow3",
-		"open image image: there is no image format qcow3 (raw and qcow2 are known)");
-	assert_refused("image", "vmdk",
-		       "open image image: the format vmdk is not supported yet: convert the image "
-		       "first with `qemu-img convert -f vmdk -O qcow2`");
+		"open image image: there is no image format qcow3 (raw, qcow2 and vmdk are known)");
+	assert_refused("image", "vdi",
+		       "open image image: the format vdi is not supported yet: convert the image "
+		       "first with `qemu-img convert -f vdi -O qcow2`");
 }
 
 /* What must never be taken for raw, and what is said about it. */
@@ -124,7 +124,6 @@ static const struct foreign {
 	" -O qcow2 image OUT.qcow2`"
 #define OTHER(what, advice)                                                                        \
 	"open image image: this is " what ", not a disk image that can be written: " advice
-	{0, "KDMV\1\0\0\0", 8, CONVERT("a VMDK image", "vmdk")},
 	{0, "COWD", 4, CONVERT("a VMDK image (ESX sparse)", "vmdk")},
 	{0, "# Disk DescriptorFile\n", 22,
 	 CONVERT("a VMDK descriptor (the data is in other files)", "vmdk")},
