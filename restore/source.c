@@ -9,18 +9,40 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "restore/source_foreign.h"
+#include "restore/source_nbd.h"
+#include "restore/source_qemu.h"
 #include "restore/used_blocks.h"
 
 /* raw accepts everything, so it is last. */
 static const struct source_ops *const formats[] = {&source_qcow2_ops, &source_vmdk_ops,
 						   &source_raw_ops};
 
-static const struct source_ops *format_named(const char *name)
+static const struct source_ops *own_format_named(const char *name)
 {
 	for (size_t i = 0; i < array_length(formats); i++)
 		if (string_equal(formats[i]->name, name))
 			return formats[i];
 	return NULL;
+}
+
+/* Of a format that has kinds which only QEMU reads (VMDK), the content says which it is. */
+static int format_named(struct image_file *file, const char *name, const struct source_ops **out,
+			struct error *err)
+{
+	const struct source_ops *other = source_qemu_named(name);
+	uint8_t head[512];
+	size_t length;
+
+	*out = own_format_named(name);
+	if (!*out || !other) {
+		*out = *out ? *out : other;
+		return 0;
+	}
+	if (image_file_peek(file, head, sizeof(head), &length, err) < 0)
+		return -1;
+	if (!(*out)->probe(head, length))
+		*out = other;
+	return 0;
 }
 
 static const struct source_ops *format_of(const uint8_t *head, size_t length)
@@ -36,6 +58,7 @@ static int probe(struct image_file *file, const struct source_ops **out, struct 
 	_cleanup_free_ uint8_t *head = calloc(1, SOURCE_FOREIGN_HEAD);
 	uint8_t tail[512] = {0};
 	size_t length, tail_length = 0;
+	const char *foreign;
 
 	if (!head)
 		return error_sys(err, ENOMEM, "probe");
@@ -49,15 +72,33 @@ static int probe(struct image_file *file, const struct source_ops **out, struct 
 	*out = format_of(head, length < 4096 ? length : 4096);
 	if (*out != &source_raw_ops)
 		return 0;
-	return source_foreign_refuse(file->name, head, length, tail, tail_length, err);
+	if (source_foreign_find(head, length, tail, tail_length, &foreign, err) < 0)
+		return -1;
+	if (foreign)
+		*out = source_qemu_named(foreign);
+	return 0;
+}
+
+static int refuse_format(const char *name, struct error *err)
+{
+	_cleanup_strings_ struct strings known = {0};
+	_cleanup_free_ char *list = NULL;
+
+	for (size_t i = 0; i < array_length(formats); i++)
+		strings_add(&known, formats[i]->name);
+	source_qemu_names(&known);
+	list = strings_join(&known, ", ");
+	return error_set(err, "there is no image format %s; known are %s", name, list);
 }
 
 static int choose_format(struct image_file *file, const char *name, const struct source_ops **out,
 			 struct error *err)
 {
-	*out = name ? format_named(name) : NULL;
+	*out = NULL;
+	if (name && format_named(file, name, out, err) < 0)
+		return -1;
 	if (name && !*out)
-		return source_foreign_unknown(name, err);
+		return refuse_format(name, err);
 	if (!*out && file->is_block_device)
 		*out = &source_raw_ops;
 	if (!*out && probe(file, out, err) < 0)
@@ -101,6 +142,51 @@ int source_open_ops(const char *name, const struct source_ops *ops, struct image
 	return 0;
 }
 
+/* What a server gives out must be a disk, too: an image file behind it would be taken for raw. */
+static int check_is_disk(struct source *source, struct error *err)
+{
+	_cleanup_free_ uint8_t *head = calloc(1, SOURCE_FOREIGN_HEAD);
+	uint8_t tail[512] = {0};
+	size_t length = source->size < SOURCE_FOREIGN_HEAD ? source->size : SOURCE_FOREIGN_HEAD;
+	size_t tail_length = length < sizeof(tail) ? length : sizeof(tail);
+	const char *format;
+
+	if (!head)
+		return error_sys(err, ENOMEM, "probe");
+	if (source_read(source, head, length, 0, err) < 0 ||
+	    source_read(source, tail, tail_length, source->size - tail_length, err) < 0)
+		return -1;
+	format = format_of(head, length < 4096 ? length : 4096)->name;
+	if (string_equal(format, "raw") &&
+	    source_foreign_find(head, length, tail, tail_length, &format, err) < 0)
+		return -1;
+	if (!format)
+		return 0;
+	return error_set(err,
+			 "the server gives out the image file of a disk, and not the disk: start "
+			 "it with the format %s, or use --format raw to write it as it is",
+			 format);
+}
+
+static int open_nbd(const char *name, const struct source_options *options, struct source **out,
+		    struct error *err)
+{
+	const char *format = options ? options->format : NULL;
+	_cleanup_source_ struct source *source = NULL;
+
+	if (format && !string_equal(format, "raw") && !string_equal(format, "nbd"))
+		return error_set(err,
+				 "open image %s: the server gives out the disk itself: start it "
+				 "with the format %s, and leave --format out here",
+				 name, format);
+	if (source_open_ops(name, &source_nbd_ops, NULL, options, &source, err) < 0)
+		return -1;
+	if (!format && check_is_disk(source, err) < 0)
+		return error_in(err, "open image %s", name);
+	*out = steal(&source);
+	return 0;
+}
+
 int source_open(const char *name, const struct source_options *options, struct source **out,
 		struct error *err)
 {
@@ -108,6 +194,8 @@ int source_open(const char *name, const struct source_options *options, struct s
 	const struct source_ops *ops;
 	struct image_file *file;
 
+	if (source_nbd_is_name(name))
+		return open_nbd(name, options, out, err);
 	if (image_file_open(name, options ? &options->file : NULL, &file, err) < 0)
 		return error_in(err, "open image %s", label);
 	if (choose_format(file, options ? options->format : NULL, &ops, err) < 0) {

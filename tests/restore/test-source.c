@@ -103,12 +103,10 @@ static void an_unknown_format_is_refused(void **state)
 {
 	(void)state;
 	make_image(512, 0, "x", 1);
-	assert_refused(
-		"image", "qcow3",
-		"open image image: there is no image format qcow3 (raw, qcow2 and vmdk are known)");
-	assert_refused("image", "vdi",
-		       "open image image: the format vdi is not supported yet: convert the image "
-		       "first with `qemu-img convert -f vdi -O qcow2`");
+	assert_refused("image", "qcow3",
+		       "open image image: there is no image format qcow3; known are qcow2, raw, "
+		       "vmdk, vdi, "
+		       "vpc, vhdx, qed, parallels, dmg, bochs, cloop, qcow");
 }
 
 /* What must never be taken for raw, and what is said about it. */
@@ -118,23 +116,8 @@ static const struct foreign {
 	size_t length;
 	const char *message;
 } foreign[] = {
-#define CONVERT(what, format)                                                                      \
-	"open image image: this is " what                                                          \
-	", which is not supported yet: convert it first with `qemu-img convert -f " format         \
-	" -O qcow2 image OUT.qcow2`"
 #define OTHER(what, advice)                                                                        \
 	"open image image: this is " what ", not a disk image that can be written: " advice
-	{0, "COWD", 4, CONVERT("a VMDK image (ESX sparse)", "vmdk")},
-	{0, "# Disk DescriptorFile\n", 22,
-	 CONVERT("a VMDK descriptor (the data is in other files)", "vmdk")},
-	{64, "\x7f\x10\xda\xbe", 4, CONVERT("a VDI image", "vdi")},
-	{0, "conectix", 8, CONVERT("a VHD image", "vpc")},
-	{65536 - 512, "conectix", 8, CONVERT("a VHD image (fixed size)", "vpc")},
-	{0, "vhdxfile", 8, CONVERT("a VHDX image", "vhdx")},
-	{0, "QED\0", 4, CONVERT("a QED image", "qed")},
-	{0, "WithoutFreeSpace", 16, CONVERT("a Parallels image", "parallels")},
-	{0, "WithouFreSpacExt", 16, CONVERT("a Parallels image", "parallels")},
-	{65536 - 512, "koly", 4, CONVERT("an Apple DMG image", "dmg")},
 	{0, "LUKS\xba\xbe", 6,
 	 OTHER("a LUKS container", "it is encrypted; open it and take an image of what is in it")},
 	{0, "\x1f\x8b\x08", 3, OTHER("a gzip file", "decompress it first with `gunzip`")},
