@@ -9,6 +9,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "restore/source_foreign.h"
+#include "restore/used_blocks.h"
 
 /* raw accepts everything, so it is last. */
 static const struct source_ops *const formats[] = {&source_qcow2_ops, &source_raw_ops};
@@ -121,6 +122,7 @@ void source_close(struct source *source)
 	if (source->ops)
 		source->ops->close(source);
 	image_file_close(source->file);
+	used_blocks_free(source->used);
 	free(source->name);
 	free(source);
 }
@@ -140,6 +142,8 @@ int source_extent(struct source *source, uint64_t offset, uint64_t length, struc
 	if (source->ops->extent && source->ops->extent(source, offset, length, out, err) < 0)
 		return error_in(err, "look at %s at offset %" PRIu64, source->name, offset);
 	assert(out->offset == offset && out->length > 0 && out->length <= length);
+	if (source->used && !used_blocks_is_used(source->used, offset, &out->length))
+		out->kind = EXTENT_UNUSED;
 	return 0;
 }
 
