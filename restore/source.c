@@ -213,6 +213,7 @@ void source_close(struct source *source)
 	if (source->ops)
 		source->ops->close(source);
 	image_file_close(source->file);
+	used_blocks_free(source->used);
 	free(source->name);
 	free(source);
 }
