@@ -62,15 +62,20 @@ class Requirement:
 
 
 def _peers(case, at_least, program=p.COPY):
-    return Requirement(case, "best peer : {0}", "times_best_peer", at_least=at_least, names=(program.name,))
+    return Requirement(case, "best peer : {0}", "times_best_peer", at_least, names=(program.name,))
 
 
 def _limit(case):
-    return Requirement(case, "limit : {0}", "share_of_limit", at_least=SHARE_OF_LIMIT, names=(p.COPY.name,))
+    return Requirement(case, "limit : {0}", "share_of_limit", SHARE_OF_LIMIT, names=(p.COPY.name,))
 
 
 def _read_back(case, without=p.COPY, verified=p.COPY_VERIFIED):
-    return Requirement(case, "{0} : {1}", "time_ratio", at_most=1.6, names=(verified.name, without.name))
+    return Requirement(case, "{0} : {1}", "time_ratio", at_most=1.6,
+                       names=(verified.name, without.name))
+
+
+def _faster(case, slow, fast, at_least):
+    return Requirement(case, "{0} : {1}", "time_ratio", at_least, names=(slow.name, fast.name))
 
 
 REQUIREMENTS = [
@@ -83,18 +88,18 @@ REQUIREMENTS = [
     _peers("vmdk-stream", 3.0),
     _peers("aged-raw", 1.8, p.USED),
     _peers("aged-qcow2", 1.8, p.USED),
-    Requirement("reimage", "{0} : {1}", "time_ratio", at_least=3.0, names=(p.FULL.name, p.RESUME.name)),
-    Requirement("reimage", "{0} : {1}", "time_ratio", at_least=3.0,
-                names=(p.FULL_UNVERIFIED.name, p.RESUME_UNVERIFIED.name)),
+    _faster("reimage", p.FULL, p.RESUME, 3.0),
+    _faster("reimage", p.FULL_UNVERIFIED, p.RESUME_UNVERIFIED, 3.0),
     _read_back("qcow2-zlib"),
     _read_back("qcow2-zstd"),
     _read_back("qcow2-plain"),
     _read_back("raw"),
     _read_back("vmdk-stream"),
-    Requirement("http", "{0} : {1}", "time_ratio", at_least=0.9, names=(p.COPY.name, _HTTP.name)),
+    _faster("http", p.COPY, _HTTP, 0.9),
     Requirement("memory", "peak memory, MiB", "peak_mib", at_most=64),
     Requirement("memory-1TiB", "peak memory, MiB", "peak_mib", at_most=64),
-    Requirement("memory-1TiB", "more memory than {0}, MiB", "peak_growth_mib", at_most=4, names=("memory",)),
+    Requirement("memory-1TiB", "more memory than {0}, MiB", "peak_growth_mib", at_most=4,
+                names=("memory",)),
     Requirement("*", "peak memory, MiB", "peak_mib", at_most=64),
 ]
 

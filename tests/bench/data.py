@@ -59,7 +59,7 @@ def _make_raw(_, output):
 
 
 def _make_aged(base, output):
-    """Half of the files are deleted; their blocks keep what they held, as on a disk without trim."""
+    """Half of the files are deleted; their blocks keep what they held, as without trim."""
     system.call("cp", "--sparse=always", base, output)
     with contextlib.ExitStack() as stack:
         device = stack.enter_context(system.loop(output, ROOT_OFFSET, ROOT_SIZE))

@@ -13,7 +13,7 @@ class Verdict:
     target: str
     required: str
     measured: str
-    verdict: str        # "met", "met: …", "NOT MET", "not there yet: …"
+    verdict: str        # "met", "met: …", "NOT MET", "NOT MET: …", "not there yet"
     value: float | None = None
 
     @property
@@ -75,9 +75,9 @@ def _required(requirement):
 def _row(result, name):
     row = result.rows[name]
     if row.is_not_there:
-        raise _Missing(f"not there yet: {row.problem}")
+        raise _Missing("not there yet")
     if row.problem or not row.usages:
-        raise _Missing(f"NOT MET: {name}: {row.problem}")
+        raise _Missing(f"NOT MET: {name} failed")
     return row
 
 
@@ -111,8 +111,8 @@ def _peak_mib(_, result, __):
     peaks = {name: row.median("rss") for name, row in result.rows.items()
              if row.usages and name not in peers}
     if not peaks:
-        raise _Missing(next((f"not there yet: {row.problem}" for row in result.rows.values()
-                             if row.is_not_there), "NOT MET: nothing was measured"))
+        is_missing = any(row.is_not_there for row in result.rows.values())
+        raise _Missing("not there yet" if is_missing else "NOT MET: nothing was measured")
     most = max(peaks, key=peaks.get)
     return peaks[most] / MIB, most, None
 

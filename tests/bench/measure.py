@@ -10,6 +10,7 @@ import time
 POLL_SECONDS = 0.02
 TIME_LIMIT = 900
 OTHERS_SECONDS = 1.0
+OWN_MARGIN_KIB = 4096
 
 
 class Failed(Exception):
@@ -24,11 +25,11 @@ class Usage:
 
 
 def run(argv, log):
-    """Runs argv to its end. The kernel's own threads (loop, write-back) are in nobody's CPU time."""
+    """Runs argv to its end. The kernel's threads (loop, write-back) are in nobody's CPU time."""
     with open(log, "wb") as output:
         started = time.monotonic()
-        child = subprocess.Popen([str(arg) for arg in argv], stdin=subprocess.DEVNULL, stdout=output,
-                                 stderr=subprocess.STDOUT, start_new_session=True)
+        child = subprocess.Popen([str(arg) for arg in argv], stdin=subprocess.DEVNULL,
+                                 stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
     peaks = {}
     try:
         status, usage = _wait(child, peaks, started + TIME_LIMIT)
@@ -71,10 +72,10 @@ def _look_at(pid, peaks):
 
 
 def _peak(peaks, usage):
-    """A child's ru_maxrss begins at what this program had when it forked: below that it says nothing."""
+    """A child's ru_maxrss begins at what this program had: what is near that says nothing."""
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    counted = usage.ru_maxrss * 1024 if usage.ru_maxrss > own else 0
-    return max(sum(peaks.values()), counted)
+    counted = usage.ru_maxrss if usage.ru_maxrss > own + OWN_MARGIN_KIB else 0
+    return max(sum(peaks.values()), counted * 1024)
 
 
 def last_line(log):

@@ -10,6 +10,7 @@ import paths
 import system
 
 V2P = paths.BUILD / "v2p"
+MESSAGE = 120           # characters of what a program says
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,12 +92,12 @@ def v2p_options():
 class _Restore:
     """One way to call v2p restore."""
     options: tuple = ()     # passed
-    if_known: tuple = ()    # passed to a v2p that knows them: one that does not acts like that anyway
-    opposite: tuple = ()    # not passed, but a v2p that does not know them does not do the contrary
+    if_known: tuple = ()    # passed to a v2p that knows them; one that does not acts like that
+    opposite: tuple = ()    # not passed; a v2p that does not know them cannot do the contrary
 
     def __call__(self, job, _):
-        missing = [option for option in self.options + self.opposite
-                   if option not in v2p_options()]
+        wanted = self.options + self.opposite
+        missing = [option for option in wanted if option not in v2p_options()]
         if missing:
             raise NotThere(f"v2p restore has no {' '.join(missing)}")
         known = [option for option in self.if_known if option in v2p_options()]
@@ -127,7 +128,7 @@ def check_v2p_reads(job):
     argv = [V2P, "restore", "--dry-run", "--no-adapt", job.image, job.target.path]
     done = subprocess.run([str(arg) for arg in argv], capture_output=True, text=True)
     if done.returncode != 0:
-        raise NotThere(done.stderr.strip().split("\n")[-1])
+        raise NotThere(done.stderr.strip().split("\n")[-1].removeprefix("v2p: ")[-MESSAGE:])
 
 
 def limit_seconds(target, size):
@@ -139,8 +140,8 @@ def limit_seconds(target, size):
 
 def _fio(target, jobs):
     argv = ["fio", "--output-format=json", f"--filename={target.path}", "--rw=write", "--bs=1M",
-            "--direct=1", "--ioengine=io_uring", "--iodepth=8", "--end_fsync=1", "--fallocate=none",
-            "--allow_file_create=0"]
+            "--direct=1", "--ioengine=io_uring", "--iodepth=8", "--end_fsync=1",
+            "--fallocate=none", "--allow_file_create=0"]
     for number, (offset, size) in enumerate(jobs):
         argv += [f"--name=job{number}", f"--offset={offset}", f"--size={size}"]
     told = json.loads(system.call(*argv))

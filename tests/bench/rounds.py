@@ -102,6 +102,8 @@ class Bench:
         log = _log_of(case, job.target, program)
         try:
             with contextlib.ExitStack() as stack:
+                if job.target.name == "sparse":
+                    job.target.file.unlink(missing_ok=True)
                 if is_first:
                     programs.check_v2p_reads(job)
                 argv = program.command(job, stack)
@@ -121,7 +123,6 @@ class Bench:
 
 def _prepare(case, program, target, raw, is_first):
     if target.name == "sparse":
-        target.file.unlink(missing_ok=True)
         return
     if is_first and program.name not in case.changed:
         target.scribble()

@@ -11,15 +11,16 @@ RESULTS = paths.BUILD / "bench" / "results.json"
 
 def show(result):
     """What each program of a case took: medians."""
-    print(f"\n{result.case.name} on {result.target}: {result.bytes / MIB:.0f} MiB of data in an image "
-          f"of {result.image_bytes / MIB:.0f} MiB")
+    print(f"\n{result.case.name} on {result.target}: {result.bytes / MIB:.0f} MiB of data "
+          f"in an image of {result.image_bytes / MIB:.0f} MiB")
     print(f"  {'':28} {'wall s':>8} {'MiB/s':>7} {'CPU s':>7} {'RSS MiB':>8} {'of limit':>8}")
     for name, row in result.rows.items():
         if row.usages and not row.problem:
             _line(name, row.median("wall"), result, f"{row.median('cpu'):7.2f}",
                   f"{row.median('rss') / MIB:8.1f}")
         else:
-            print(f"  {name:28} {'not there yet: ' if row.is_not_there else 'FAILED: '}{row.problem}")
+            what = "not there yet" if row.is_not_there else "FAILED"
+            print(f"  {name:28} {what}: {row.problem}")
     if result.limits:
         _line("limit (fio)", result.limit(), result, f"{'':7}", f"{'':8}")
 

@@ -14,7 +14,7 @@ DISK_FILE = paths.BUILD / "bench" / "target"
 
 
 class Target:
-    """file holds the bytes; path is what programs are told to write to: a loop device, or the file."""
+    """file holds the bytes; path is what programs write to: a loop device over it, or itself."""
 
     def __init__(self, name, file, size, path):
         self.name, self.file, self.size, self.path = name, file, size, path
@@ -33,7 +33,7 @@ class Target:
         os.sync()
 
     def scribble(self):
-        """Nothing of what was restored before is left: what is found right afterwards was written."""
+        """Nothing of an earlier restore is left: what is right afterwards was written."""
         pattern = b"\xa5" * data.MIB
         with open(self.file, "r+b") as file:
             for _ in range(self.size // data.MIB):
