@@ -22,26 +22,26 @@ class Case:
 
 
 _COPIES = (p.COPY, p.COPY_VERIFIED, p.DEFAULT)
-_FOREIGN = (p.QEMU_IMG, p.NBDCOPY)
+_THROUGH_QEMU = (p.QEMU_IMG, p.NBDCOPY)
 _RAW = (p.QEMU_IMG, p.NBDCOPY_FILE, p.DD, p.BMAPTOOL)
 _USED = (p.USED, p.USED_VERIFIED)
 _HTTP = dataclasses.replace(p.COPY, name="v2p over HTTP")
 
 CASES = [
-    Case("qcow2-zlib", "qcow2-zlib", "qcow2", _COPIES + _FOREIGN),
-    Case("qcow2-zstd", "qcow2-zstd", "qcow2", _COPIES + _FOREIGN),
-    Case("qcow2-plain", "qcow2-plain", "qcow2", _COPIES + _FOREIGN),
+    Case("qcow2-zlib", "qcow2-zlib", "qcow2", _COPIES + _THROUGH_QEMU),
+    Case("qcow2-zstd", "qcow2-zstd", "qcow2", _COPIES + _THROUGH_QEMU),
+    Case("qcow2-plain", "qcow2-plain", "qcow2", _COPIES + _THROUGH_QEMU),
     Case("raw", "raw", "raw", _COPIES + _RAW, bmap="raw-bmap"),
-    Case("vmdk-stream", "vmdk-stream", "vmdk", _COPIES + _FOREIGN),
+    Case("vmdk-stream", "vmdk-stream", "vmdk", _COPIES + _THROUGH_QEMU),
     Case("aged-raw", "aged", "raw", _USED + _RAW + (p.PARTCLONE,), raw="aged", bmap="aged-bmap",
          written="used"),
-    Case("aged-qcow2", "aged-qcow2", "qcow2", _USED + _FOREIGN, raw="aged", written="used"),
+    Case("aged-qcow2", "aged-qcow2", "qcow2", _USED + _THROUGH_QEMU, raw="aged", written="used"),
     Case("reimage", "qcow2-plain", "qcow2",
          (p.FULL, p.RESUME, p.FULL_UNVERIFIED, p.RESUME_UNVERIFIED), is_in_order=True,
          changed=(p.RESUME.name, p.RESUME_UNVERIFIED.name)),
     Case("http", "qcow2-zstd", "qcow2", (p.COPY, _HTTP), targets=("ram",),
          over_http=(_HTTP.name,)),
-    # Two images in turn, see rounds.py: what counts is memory.
+    # What counts is memory: the same content on a small disk and on a huge one.
     Case("memory", "qcow2-zstd", "qcow2", (p.FULL,), targets=("sparse",)),
     Case("memory-1TiB", "huge", "qcow2", (p.FULL,), targets=("sparse",)),
 ]
