@@ -47,16 +47,18 @@ class Result:
 class Bench:
     def __init__(self, rounds):
         self._rounds = rounds
-        self.warnings = []
+        self._load = measure.load_average()     # before this program makes its own
+        self._busy = []                         # CPUs that others kept busy, for each round
 
-    def warn(self, text):
-        print(f"bench: WARNING: {text}", flush=True)
-        self.warnings.append(text)
-
-    def warn_of_load(self):
-        load = measure.load_average()
-        if load > LOADED:
-            self.warn(f"load average {load:.2f}: others use this machine")
+    def warnings(self):
+        told = []
+        if self._load > LOADED:
+            told.append(f"load average {self._load:.2f} at the start: others use this machine")
+        disturbed = [busy for busy in self._busy if busy > BUSY_CPUS]
+        if disturbed:
+            told.append(f"in {len(disturbed)} of {len(self._busy)} rounds others kept up to "
+                        f"{max(disturbed):.1f} CPUs busy: these figures prove nothing")
+        return told
 
     def run(self, case, target):
         """The Result of a case on an open target."""
@@ -78,7 +80,7 @@ class Bench:
     def _round(self, number, case, result, jobs, raw):
         target = next(iter(jobs.values())).target
         _read(data.build(case.image))
-        self._warn_of_others(case, target, number)
+        self._look_for_others(case, target, number)
         order = list(case.programs)
         if not case.is_in_order:
             turn = number % len(order)
@@ -91,11 +93,12 @@ class Bench:
             target.make_ready()
             result.limits.append(programs.limit_seconds(target, result.bytes))
 
-    def _warn_of_others(self, case, target, number):
-        busy = measure.others()
-        if busy > BUSY_CPUS:
-            self.warn(f"{case.name} on {target.name}, round {number + 1}: others keep "
-                      f"{busy:.1f} CPUs busy")
+    def _look_for_others(self, case, target, number):
+        """Load averages would count this program's last round, too."""
+        self._busy.append(measure.others())
+        if self._busy[-1] > BUSY_CPUS:
+            print(f"bench: WARNING: {case.name} on {target.name}, round {number + 1}: others keep "
+                  f"{self._busy[-1]:.1f} CPUs busy", flush=True)
 
     def _run_one(self, case, program, job, row, raw):
         is_first = not row.usages and not program.is_peer

@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -13,6 +14,12 @@ def call(*argv, **kwargs):
         raise RuntimeError(f"{argv[0]} ended with status {done.returncode}:\n"
                            f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
     return done.stdout
+
+
+def need_space(folder, size):
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise SystemExit(f"bench: {folder} has {free >> 20} MiB free, {size >> 20} are needed")
 
 
 @contextlib.contextmanager

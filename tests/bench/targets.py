@@ -69,6 +69,7 @@ def _file(path, size):
     """A file that is there as long as the context."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
+    system.need_space(path.parent, size)
     with open(path, "wb") as file:
         file.truncate(size)
     try:
