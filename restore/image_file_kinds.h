@@ -10,3 +10,7 @@ int image_file_local_open(const char *path, struct error *err); /* returns the d
 /* Sets size, is_seekable and is_block_device from fd. Other kinds of files, and empty ones, are
  * refused. */
 int image_file_local_measure(struct image_file *file, struct error *err);
+
+/* Standard input. Sets fd and size, and what image_file_local_measure() sets where it is a file. */
+extern const struct image_file_ops image_file_stdin_ops;
+int image_file_stdin_open(struct image_file *file, struct error *err);

@@ -11,7 +11,8 @@
 #include "restore/source_foreign.h"
 
 /* raw accepts everything, so it is last. */
-static const struct source_ops *const formats[] = {&source_qcow2_ops, &source_raw_ops};
+static const struct source_ops *const formats[] = {&source_qcow2_ops, &source_archive_ops,
+						   &source_raw_ops};
 
 static const struct source_ops *format_named(const char *name)
 {
@@ -21,7 +22,7 @@ static const struct source_ops *format_named(const char *name)
 	return NULL;
 }
 
-static const struct source_ops *format_of(const uint8_t *head, size_t length)
+const struct source_ops *source_format_of(const uint8_t *head, size_t length)
 {
 	for (size_t i = 0; i < array_length(formats); i++)
 		if (formats[i]->probe(head, length))
@@ -44,7 +45,7 @@ static int probe(struct image_file *file, const struct source_ops **out, struct 
 	if (tail_length && image_file_read(file, "last sector", tail, tail_length,
 					   file->size - tail_length, err) < 0)
 		return -1;
-	*out = format_of(head, length < 4096 ? length : 4096);
+	*out = source_format_of(head, length < 4096 ? length : 4096);
 	if (*out != &source_raw_ops)
 		return 0;
 	return source_foreign_refuse(file->name, head, length, tail, tail_length, err);
