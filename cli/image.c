@@ -44,7 +44,7 @@ static int local_copy_make(const char *name, struct local_copy *copy, struct err
 	_cleanup_text_ struct text content = {0};
 
 	copy->name = name;
-	if (!name || !is_url(name))
+	if (!name || !http_is_url(name))
 		return 0;
 	if (fetch_url(name, FETCH_LIMIT, &content, err) < 0)
 		return -1;

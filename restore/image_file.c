@@ -40,6 +40,17 @@ int image_file_open_fd(int fd, const char *name, struct image_file **out, struct
 	return 0;
 }
 
+static int open_stdin(struct image_file **out, struct error *err)
+{
+	_cleanup_image_file_ struct image_file *file =
+		file_new("standard input", &image_file_stdin_ops);
+
+	if (image_file_stdin_open(file, err) < 0)
+		return -1;
+	*out = steal(&file);
+	return 0;
+}
+
 int image_file_open(const char *name, const struct image_file_options *options,
 		    struct image_file **out, struct error *err)
 {
@@ -47,6 +58,8 @@ int image_file_open(const char *name, const struct image_file_options *options,
 
 	if (http_is_url(name))
 		return image_file_http_open(name, options, out, err);
+	if (string_equal(name, "-"))
+		return open_stdin(out, err);
 	fd = image_file_local_open(name, err);
 	return fd < 0 ? -1 : image_file_open_fd(fd, name, out, err);
 }

@@ -18,3 +18,6 @@ struct image_file *image_file_new(const char *name, const struct image_file_ops 
  * several connections. */
 int image_file_http_open(const char *url, const struct image_file_options *options,
 			 struct image_file **out, struct error *err);
+/* Standard input. Sets fd and size, and what image_file_local_measure() sets where it is a file. */
+extern const struct image_file_ops image_file_stdin_ops;
+int image_file_stdin_open(struct image_file *file, struct error *err);

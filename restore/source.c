@@ -15,6 +15,7 @@
 
 /* raw accepts everything, so it is last. */
 static const struct source_ops *const formats[] = {&source_qcow2_ops, &source_vmdk_ops,
+						   &source_archive_ops,
 						   &source_raw_ops};
 
 static const struct source_ops *own_format_named(const char *name)
@@ -45,7 +46,7 @@ static int format_named(struct image_file *file, const char *name, const struct 
 	return 0;
 }
 
-static const struct source_ops *format_of(const uint8_t *head, size_t length)
+const struct source_ops *source_format_of(const uint8_t *head, size_t length)
 {
 	for (size_t i = 0; i < array_length(formats); i++)
 		if (formats[i]->probe(head, length))
@@ -69,7 +70,7 @@ static int probe(struct image_file *file, const struct source_ops **out, struct 
 	if (tail_length && image_file_read(file, "last sector", tail, tail_length,
 					   file->size - tail_length, err) < 0)
 		return -1;
-	*out = format_of(head, length < 4096 ? length : 4096);
+	*out = source_format_of(head, length < 4096 ? length : 4096);
 	if (*out != &source_raw_ops)
 		return 0;
 	if (source_foreign_find(head, length, tail, tail_length, &foreign, err) < 0)
@@ -156,7 +157,7 @@ static int check_is_disk(struct source *source, struct error *err)
 	if (source_read(source, head, length, 0, err) < 0 ||
 	    source_read(source, tail, tail_length, source->size - tail_length, err) < 0)
 		return -1;
-	format = format_of(head, length < 4096 ? length : 4096)->name;
+	format = source_format_of(head, length < 4096 ? length : 4096)->name;
 	if (string_equal(format, "raw") &&
 	    source_foreign_find(head, length, tail, tail_length, &format, err) < 0)
 		return -1;

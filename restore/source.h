@@ -147,4 +147,7 @@ bool source_is_being_written(const struct source *source);
 /* { "path", "format", "size", "file-size", … }; the caller owns it. */
 json_object *source_describe(const struct source *source);
 
-extern const struct source_ops source_raw_ops, source_qcow2_ops, source_vmdk_ops;
+/* The reader whose format begins like this; raw where none does. length is at most 4096. */
+const struct source_ops *source_format_of(const uint8_t *head, size_t length);
+
+extern const struct source_ops source_raw_ops, source_qcow2_ops, source_vmdk_ops, source_archive_ops;

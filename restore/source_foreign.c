@@ -40,8 +40,6 @@ static bool is_plain_iso(const uint8_t *head, size_t length)
 	       !(head[510] == 0x55 && head[511] == 0xaa);
 }
 
-/* gzip and bzip2 have short magic numbers, so a byte more is asked for that is constant in
- * practice. */
 static const struct signature signatures[] = {
 	SIGNATURE(HEAD, 0, "COWD", "a VMDK image (ESX sparse)", "vmdk", NULL),
 	SIGNATURE(HEAD, 0, "# Disk DescriptorFile",
@@ -59,21 +57,8 @@ static const struct signature signatures[] = {
 		  NULL),
 	SIGNATURE(HEAD, 0, "LUKS\xba\xbe", "a LUKS container", NULL,
 		  "it is encrypted; open it and take an image of what is in it"),
-	SIGNATURE(HEAD, 0, "\x1f\x8b\x08", "a gzip file", NULL,
-		  "decompress it first with `gunzip`"),
-	SIGNATURE(HEAD, 0,
-		  "\xfd"
-		  "7zXZ\0",
-		  "an xz file", NULL, "decompress it first with `unxz`"),
-	SIGNATURE(HEAD, 0, "\x28\xb5\x2f\xfd", "a zstd file", NULL,
-		  "decompress it first with `unzstd`"),
-	SIGNATURE(HEAD, 4, "1AY&SY", "a bzip2 file", NULL, "decompress it first with `bunzip2`"),
-	SIGNATURE(HEAD, 0, "\x04\x22\x4d\x18", "an lz4 file", NULL,
-		  "decompress it first with `unlz4`"),
 	SIGNATURE(HEAD, 0, "7z\xbc\xaf\x27\x1c", "a 7-Zip archive", NULL, "unpack it first"),
 	SIGNATURE(HEAD, 0, "PK\x03\x04", "a ZIP archive", NULL, "unpack it first"),
-	SIGNATURE(HEAD, 257, "ustar", "a tar archive or OVA", NULL,
-		  "unpack it first with `tar -xf`, then convert the disk in it"),
 	SIGNATURE(HEAD, 0, "MSWIM\0\0\0", "a WIM archive", NULL, "it holds files, not a disk"),
 	SIGNATURE(HEAD, 0, "partclone-image", "a partclone image", NULL,
 		  "it holds a file system, not a disk; restore it with partclone"),

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* The image file is the disk, byte by byte. Holes of a sparse file are known zeroes. */
+/* The image file is the disk, byte by byte. Holes of a sparse file are known zeroes. A file that is
+ * not seekable is a stream. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "restore/image_file.h"
 #include "restore/source.h"
+#include "restore/stream_head.h"
 
 static bool raw_probe(const uint8_t *head, size_t length)
 {
@@ -15,18 +18,43 @@ static bool raw_probe(const uint8_t *head, size_t length)
 	return true;
 }
 
+static int take(struct source *source, void *data, size_t capacity, struct extent *out,
+		struct error *err)
+{
+	size_t got;
+
+	if (image_file_next(source->file, data, capacity, &got, err) < 0)
+		return -1;
+	*out = (struct extent){.length = got, .kind = EXTENT_DATA};
+	return 0;
+}
+
+static int open_stream(struct source *source, struct error *err)
+{
+	struct stream_head *head = calloc(1, sizeof(*head));
+
+	if (!head)
+		return error_sys(err, ENOMEM, "read a stream");
+	source->state = head;
+	source->size = source->file->size == IMAGE_FILE_SIZE_UNKNOWN ? 0 : source->file->size;
+	return stream_head_open(head, source, take, err);
+}
+
 static int raw_open(struct source *source, const struct source_options *options, struct error *err)
 {
 	(void)options;
-	(void)err;
+	if (!source->file->is_seekable)
+		return open_stream(source, err);
 	source->size = source->file->size;
-	source->granule = 4096;
+	source->granule = STREAM_GRANULE;
 	return 0;
 }
 
 static void raw_close(struct source *source)
 {
-	(void)source;
+	if (source->state)
+		stream_head_release(source->state);
+	free(source->state);
 }
 
 /* lseek() says "no data from here on" behind the end of a file, too: a file that was cut while it
@@ -66,14 +94,25 @@ static int raw_extent(struct source *source, uint64_t offset, uint64_t length, s
 static int raw_read(struct source *source, void *data, size_t length, uint64_t offset,
 		    struct error *err)
 {
-	return image_file_read(source->file, "image", data, length, offset, err);
+	if (!source->is_stream)
+		return image_file_read(source->file, "image", data, length, offset, err);
+	stream_head_read(source->state, data, length, offset);
+	return 0;
+}
+
+static int raw_next(struct source *source, void *data, size_t capacity, struct extent *out,
+		    struct error *err)
+{
+	return stream_head_next(source->state, source, data, capacity, out, err);
 }
 
 const struct source_ops source_raw_ops = {
 	.name = "raw",
+	.takes_streams = true,
 	.probe = raw_probe,
 	.open = raw_open,
 	.close = raw_close,
 	.extent = raw_extent,
 	.read = raw_read,
+	.next = raw_next,
 };
