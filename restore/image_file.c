@@ -43,7 +43,7 @@ int image_file_open_fd(int fd, const char *name, struct image_file **out, struct
 static int open_stdin(struct image_file **out, struct error *err)
 {
 	_cleanup_image_file_ struct image_file *file =
-		file_new("standard input", &image_file_stdin_ops);
+		image_file_new("standard input", &image_file_stdin_ops);
 
 	if (image_file_stdin_open(file, err) < 0)
 		return -1;

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/scope.h"
 #include "base/text.h"
@@ -54,7 +56,7 @@ const struct source_ops *source_format_of(const uint8_t *head, size_t length)
 	return NULL;
 }
 
-static int probe(struct image_file *file, const struct source_ops **out, struct error *err)
+int source_probe(struct image_file *file, const struct source_ops **out, struct error *err)
 {
 	_cleanup_free_ uint8_t *head = calloc(1, SOURCE_FOREIGN_HEAD);
 	uint8_t tail[512] = {0};
@@ -102,7 +104,7 @@ static int choose_format(struct image_file *file, const char *name, const struct
 		return refuse_format(name, err);
 	if (!*out && file->is_block_device)
 		*out = &source_raw_ops;
-	if (!*out && probe(file, out, err) < 0)
+	if (!*out && source_probe(file, out, err) < 0)
 		return -1;
 	if (!file->is_seekable && !(*out)->takes_streams)
 		return error_set(err,
@@ -118,6 +120,9 @@ static int open_reader(struct source *source, const struct source_ops *ops,
 {
 	source->ops = ops;
 	source->size_is_known = true;
+	if (options->snapshot && !ops->has_snapshots)
+		return error_set(err, "snapshot '%s': images of the format %s have none",
+				 options->snapshot, ops->name);
 	if (ops->open(source, options, err) < 0)
 		return -1;
 	if (source->size == 0)
@@ -188,22 +193,43 @@ static int open_nbd(const char *name, const struct source_options *options, stru
 	return 0;
 }
 
+/* "image.qcow2@before": a path that is not there as a whole, while what stands before an '@' is.
+ * Returns that, which the caller frees, or NULL. */
+static char *split_snapshot(const char *name, const char **snapshot)
+{
+	_cleanup_free_ char *path = string_copy(name);
+	char *at;
+
+	if (access(name, F_OK) == 0)
+		return NULL;
+	while ((at = strrchr(path, '@')) != NULL) {
+		*at = '\0';
+		if (at[1] == '\0' || at == path || access(path, F_OK) < 0)
+			continue;
+		*snapshot = name + (at - path) + 1;
+		return steal(&path);
+	}
+	return NULL;
+}
+
 int source_open(const char *name, const struct source_options *options, struct source **out,
 		struct error *err)
 {
+	struct source_options chosen = options ? *options : (struct source_options){0};
+	_cleanup_free_ char *path = chosen.snapshot ? NULL : split_snapshot(name, &chosen.snapshot);
 	_cleanup_free_ char *label = image_file_label(name);
 	const struct source_ops *ops;
 	struct image_file *file;
 
 	if (source_nbd_is_name(name))
 		return open_nbd(name, options, out, err);
-	if (image_file_open(name, options ? &options->file : NULL, &file, err) < 0)
+	if (image_file_open(path ? path : name, &chosen.file, &file, err) < 0)
 		return error_in(err, "open image %s", label);
-	if (choose_format(file, options ? options->format : NULL, &ops, err) < 0) {
+	if (choose_format(file, chosen.format, &ops, err) < 0) {
 		image_file_close(file);
 		return error_in(err, "open image %s", label);
 	}
-	return source_open_ops(label, ops, file, options, out, err);
+	return source_open_ops(label, ops, file, &chosen, out, err);
 }
 
 void source_close(struct source *source)
