@@ -109,4 +109,4 @@ struct used_ops {
 	void (*close)(void *state);
 };
 
-extern const struct used_ops used_ext_ops, used_swap_ops;
+extern const struct used_ops used_ext_ops, used_fat_ops, used_swap_ops;

@@ -91,7 +91,7 @@ static void ext2_is_understood(void **state)
 static void a_mounted_ext4_is_copied_whole(void **state)
 {
 	(void)state;
-	need_root_and_loop();
+	need_mount("ext4");
 	make_image(64 * MIB);
 	run("mke2fs", "mke2fs -q -F -t ext4 image");
 	mount_file("image", "ext4", "rw");
@@ -104,7 +104,7 @@ static void a_mounted_ext4_is_copied_whole(void **state)
 static void a_mounted_ext2_is_copied_whole(void **state)
 {
 	(void)state;
-	need_root_and_loop();
+	need_mount("ext2");
 	make_image(64 * MIB);
 	run("mke2fs", "mke2fs -q -F -t ext2 image");
 	mount_file("image", "ext2", "rw");

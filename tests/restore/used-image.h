@@ -72,12 +72,18 @@ static inline void make_image(uint64_t size)
 	assert_int_equal(ftruncate(fd, (off_t)size), 0);
 }
 
-static inline void need_root_and_loop(void)
+static inline void need_mount(const char *type)
 {
-	if (geteuid() != 0 || access("/dev/loop-control", W_OK) < 0) {
-		print_message("mounting needs root and loop devices\n");
-		skip();
-	}
+	_cleanup_free_ char *line =
+		string_format("modprobe -q %s; grep -qw %s /proc/filesystems", type, type);
+	const char *const known[] = {"sh", "-c", line, NULL};
+
+	if (geteuid() == 0 && access("/dev/loop-control", W_OK) == 0 &&
+	    process_check(known, NULL, NULL) == 0)
+		return;
+	print_message("mounting needs root, loop devices, and a kernel that knows %s\n", type);
+	free(steal(&line));
+	skip();
 }
 
 /* Mounts the file called name; the caller unmounts, leave_directory() what is left. */
