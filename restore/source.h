@@ -147,4 +147,4 @@ bool source_is_being_written(const struct source *source);
 /* { "path", "format", "size", "file-size", … }; the caller owns it. */
 json_object *source_describe(const struct source *source);
 
-extern const struct source_ops source_raw_ops, source_qcow2_ops, source_vmdk_ops;
+extern const struct source_ops source_raw_ops, source_qcow2_ops, source_vmdk_ops, source_ova_ops;

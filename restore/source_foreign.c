@@ -82,8 +82,8 @@ static const struct signature signatures[] = {
 		  "decompress it first with `unlz4`"),
 	SIGNATURE(HEAD, 0, "7z\xbc\xaf\x27\x1c", "a 7-Zip archive", NULL, "unpack it first"),
 	SIGNATURE(HEAD, 0, "PK\x03\x04", "a ZIP archive", NULL, "unpack it first"),
-	SIGNATURE(HEAD, 257, "ustar", "a tar archive or OVA", NULL,
-		  "unpack it first with `tar -xf`, then convert the disk in it"),
+	SIGNATURE(HEAD, 257, "ustar", "a tar archive", NULL,
+		  "unpack it first with `tar -xf` (an OVA's first member ends in .ovf)"),
 	SIGNATURE(HEAD, 0, "MSWIM\0\0\0", "a WIM archive", NULL, "it holds files, not a disk"),
 	SIGNATURE(HEAD, 0, "partclone-image", "a partclone image", NULL,
 		  "it holds a file system, not a disk; restore it with partclone"),
@@ -113,6 +113,6 @@ int source_foreign_unknown(const char *format, struct error *err)
 					 "the format %s is not supported yet: convert the image "
 					 "first with `qemu-img convert -f %s -O qcow2`",
 					 format, format);
-	return error_set(err, "there is no image format %s (raw, qcow2 and vmdk are known)",
+	return error_set(err, "there is no image format %s (raw, qcow2, vmdk and ova are known)",
 			 format);
 }

@@ -103,9 +103,9 @@ static void an_unknown_format_is_refused(void **state)
 {
 	(void)state;
 	make_image(512, 0, "x", 1);
-	assert_refused(
-		"image", "qcow3",
-		"open image image: there is no image format qcow3 (raw, qcow2 and vmdk are known)");
+	assert_refused("image", "qcow3",
+		       "open image image: there is no image format qcow3 (raw, qcow2, vmdk and ova "
+		       "are known)");
 	assert_refused("image", "vdi",
 		       "open image image: the format vdi is not supported yet: convert the image "
 		       "first with `qemu-img convert -f vdi -O qcow2`");
@@ -145,8 +145,8 @@ static const struct foreign {
 	{0, "7z\xbc\xaf\x27\x1c", 6, OTHER("a 7-Zip archive", "unpack it first")},
 	{0, "PK\3\4", 4, OTHER("a ZIP archive", "unpack it first")},
 	{257, "ustar", 5,
-	 OTHER("a tar archive or OVA",
-	       "unpack it first with `tar -xf`, then convert the disk in it")},
+	 OTHER("a tar archive",
+	       "unpack it first with `tar -xf` (an OVA's first member ends in .ovf)")},
 	{0, "MSWIM\0\0\0", 8, OTHER("a WIM archive", "it holds files, not a disk")},
 	{0, "partclone-image", 15,
 	 OTHER("a partclone image",
