@@ -111,13 +111,29 @@ static void claim_ahead(struct http_blocks *blocks, const struct http_block *blo
 			return;
 }
 
+/* Has another reader led the same sequence beyond what this block's window reaches? */
+static bool is_overtaken(const struct http_blocks *blocks, const struct http_block *block,
+			 uint64_t window)
+{
+	for (uint32_t i = 0; i < blocks->count; i++) {
+		const struct http_block *other = &blocks->block[i];
+
+		if (other->state != HTTP_BLOCK_EMPTY && other->streak >= block->streak &&
+		    other->number > block->number + window &&
+		    other->number - block->number < 2ULL * blocks->count)
+			return true;
+	}
+	return false;
+}
+
 /* Half of the window is fetched while the other half is read, so that ranges are long. */
 static void read_ahead(struct http_blocks *blocks, const struct http_block *block)
 {
 	uint64_t window = min32(2ULL * block->streak, blocks->ahead_max);
 	uint64_t middle = block->number + window / 2 + 1;
 
-	if (window > 1 && middle * HTTP_BLOCK < blocks->size && !find(blocks, middle))
+	if (window > 1 && middle * HTTP_BLOCK < blocks->size && !find(blocks, middle) &&
+	    !is_overtaken(blocks, block, window))
 		claim_ahead(blocks, block, window);
 }
 
