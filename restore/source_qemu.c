@@ -154,6 +154,14 @@ static int complain(const struct qemu *qemu, struct error *err)
 	return said ? error_in(err, "%s", said) : error_in(err, "qemu-nbd");
 }
 
+/* It ended instead of answering: then only its own words say why. */
+static int refuse(const struct qemu *qemu, struct error *err)
+{
+	_cleanup_free_ char *said = qemu_nbd_complaint(&qemu->server);
+
+	return said ? error_set(err, "%s", said) : error_in(err, "qemu-nbd");
+}
+
 static int start(struct source *source, struct qemu *qemu, struct error *err)
 {
 	const char *format = source->ops->name;
@@ -204,7 +212,7 @@ static int qemu_open(struct source *source, const struct source_options *options
 	how.endpoint.connect = next_connection;
 	how.endpoint.context = qemu;
 	if (nbd_pool_open(&how, &qemu->pool, err) < 0)
-		return complain(qemu, err);
+		return refuse(qemu, err);
 	source->size = nbd_pool_size(qemu->pool);
 	source->granule = nbd_pool_granule(qemu->pool);
 	return 0;
@@ -273,7 +281,7 @@ static const struct kind kinds[] = {
 	KIND("dmg", "DMG", NULL, NULL),
 	KIND("bochs", "Bochs", NULL, NULL),
 	KIND("cloop", "cloop", NULL, NULL),
-	KIND("qcow", "qcow (version 1)", qemu_parent_check_qcow, NULL),
+	KIND("qcow", "qcow", qemu_parent_check_qcow, NULL),
 };
 
 const struct source_ops *source_qemu_named(const char *name)
