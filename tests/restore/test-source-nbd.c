@@ -102,26 +102,6 @@ static void an_export_is_a_disk(void **state)
 	json_object_put(out);
 }
 
-static void an_error_names_export_and_offset(void **state)
-{
-	const struct scene *scene =
-		start(state, WORDS("--filter=error", "memory", "1M", "error-pread-rate=100%",
-				   "error-pread-file=broken"));
-	_cleanup_source_ struct source *source = NULL;
-	_cleanup_error_ struct error err = {0};
-	_cleanup_free_ char *message = NULL;
-	_cleanup_close_ int broken = -1;
-	uint8_t data[512];
-
-	assert_int_equal(source_open(scene->server.uri, NULL, &source, &err), 0);
-	broken = open("broken", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	assert_int_equal(source_read(source, data, sizeof(data), 4096, &err), -1);
-	message = string_format("read 512 bytes of %s at offset 4096: nbd_aio_command_completed: "
-				"read: command failed: Input/output error",
-				scene->server.uri);
-	assert_string_equal(error_text(&err), message);
-}
-
 static void an_image_file_behind_a_server_is_not_taken_for_a_disk(void **state)
 {
 	const struct scene *scene =
@@ -264,7 +244,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(uris_are_told_from_paths),
 		test(an_export_is_a_disk),
-		test(an_error_names_export_and_offset),
 		test(an_image_file_behind_a_server_is_not_taken_for_a_disk),
 		test(other_formats_of_an_export_are_the_servers_business),
 		test(an_empty_disk_is_refused),
