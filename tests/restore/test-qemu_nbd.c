@@ -7,9 +7,11 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/confine.h"
 #include "base/file.h"
 #include "base/scope.h"
 #include "base/text.h"
@@ -113,6 +115,36 @@ static void a_user_who_is_not_root_is_as_safe(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* As a user, where user namespaces are used up. */
+static int start_without_namespaces(const struct qemu_nbd_files *files)
+{
+	static const char expected[] =
+		"it is read by a program that must be confined, which this user may not do: run "
+		"v2p as root, or convert the image with `qemu-img convert -O qcow2`: Operation not "
+		"permitted";
+	static const unsigned int refused[] = {SYS_unshare};
+	const char *const argv[] = {"probe", NULL};
+	_cleanup_error_ struct error err = {0};
+	struct qemu_nbd program;
+
+	if (confine_capabilities(0, &err) < 0 || confine_system_calls(refused, 1, &err) < 0 ||
+	    qemu_nbd_start(V2P_SANDBOX_PROBE, argv, files, &program, &err) == 0)
+		return 1;
+	return strcmp(error_text(&err), expected) != 0;
+}
+
+static void without_confinement_nothing_is_started(void **state)
+{
+	const struct scene *scene = *state;
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(start_without_namespaces(&scene->files));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static void an_image_of_root_alone_is_read_without_roots_rights(void **state)
 {
 	struct scene *scene = *state;
@@ -189,6 +221,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(nothing_but_the_image_is_reached),
 		test(a_user_who_is_not_root_is_as_safe),
+		test(without_confinement_nothing_is_started),
 		test(an_image_of_root_alone_is_read_without_roots_rights),
 		test(files_of_several_users_are_refused),
 		test(a_file_that_was_replaced_is_refused),

@@ -12,6 +12,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "restore/source.h"
+#include "restore/source_qemu.h"
 
 enum { DISK = 24 << 20 };
 
@@ -198,6 +199,75 @@ static void a_missing_program_is_named_with_its_package(void **state)
 	setenv("PATH", path, 1);
 }
 
+static void every_format_is_known_by_its_signature(void **state)
+{
+	static const struct {
+		uint64_t offset;
+		const char *bytes;
+		size_t length;
+		const char *what;
+	} known[] = {
+		{0, "KDMV\1\0\0\0", 8, "VMDK"},
+		{0, "COWD", 4, "VMDK"},
+		{0, "# Disk DescriptorFile\n", 22, "VMDK"},
+		{64, "\x7f\x10\xda\xbe", 4, "VDI"},
+		{0, "conectix", 8, "VHD"},
+		{(1 << 20) - 512, "conectix", 8, "VHD"},
+		{0, "vhdxfile", 8, "VHDX"},
+		{0, "QED\0", 4, "QED"},
+		{0, "WithoutFreeSpace", 16, "Parallels"},
+		{0, "WithouFreSpacExt", 16, "Parallels"},
+		{(1 << 20) - 512, "koly", 4, "DMG"},
+		{0, "Bochs Virtual HD Image", 22, "Bochs"},
+		{0, "#!/bin/sh\n#V2.0 Format\nmodprobe cloop", 37, "cloop"},
+	};
+	_cleanup_free_ char *path = string_copy(getenv("PATH"));
+
+	(void)state;
+	setenv("PATH", "/nowhere", 1);
+	for (size_t i = 0; i < array_length(known); i++) {
+		_cleanup_free_ char *message = string_format(
+			"open image image: %s images are read through qemu-nbd, which is not "
+			"installed: apt install qemu-utils",
+			known[i].what);
+
+		write_image(known[i].bytes, known[i].length, known[i].offset, 1 << 20);
+		assert_refused(NULL, message);
+	}
+	setenv("PATH", path, 1);
+}
+
+static void what_is_not_a_file_of_this_machine_is_refused(void **state)
+{
+	_cleanup_source_ struct source *source = NULL;
+	_cleanup_error_ struct error err = {0};
+	struct image_file *file;
+
+	(void)state;
+	write_image("\x7f\x10\xda\xbe", 4, 64, 65536);
+	assert_int_equal(image_file_open("image", NULL, &file, NULL), 0);
+	close(steal_fd(&file->fd));
+	assert_int_equal(
+		source_open_ops("image", source_qemu_named("vdi"), file, NULL, &source, &err), -1);
+	assert_string_equal(error_text(&err),
+			    "open image image: VDI images are read from regular files of this "
+			    "machine only: copy it to one, or convert it with `qemu-img convert -f "
+			    "vdi -O qcow2`");
+}
+
+static void a_snapshot_is_refused(void **state)
+{
+	const struct source_options options = {.snapshot = "first"};
+	_cleanup_source_ struct source *source = NULL;
+	_cleanup_error_ struct error err = {0};
+
+	(void)state;
+	write_image("\x7f\x10\xda\xbe", 4, 64, 65536);
+	assert_int_equal(source_open("image", &options, &source, &err), -1);
+	assert_string_equal(error_text(&err),
+			    "open image image: snapshots in VDI images are not read");
+}
+
 static void what_the_program_says_is_reported(void **state)
 {
 	(void)state;
@@ -317,6 +387,15 @@ static void descriptors_that_lead_elsewhere_are_refused(void **state)
 	}
 }
 
+static void an_image_that_names_itself_is_refused(void **state)
+{
+	static const char text[] = "# Disk DescriptorFile\nversion=1\nRW 8 FLAT \"image\" 0\n";
+
+	(void)state;
+	write_image(text, strlen(text), 0, strlen(text));
+	assert_refused(NULL, "open image image: the image names itself as a file with its data");
+}
+
 static void a_link_out_of_the_directory_is_refused(void **state)
 {
 	static const char text[] = "# Disk DescriptorFile\nversion=1\nRW 8 FLAT \"link\" 0\n";
@@ -344,12 +423,16 @@ int main(void)
 		test(zeroes_are_known_without_reading),
 		test(a_description_names_the_format),
 		test(a_missing_program_is_named_with_its_package),
+		test(every_format_is_known_by_its_signature),
+		test(what_is_not_a_file_of_this_machine_is_refused),
+		test(a_snapshot_is_refused),
 		test(what_the_program_says_is_reported),
 		test(a_program_that_dies_at_once_is_reported),
 		test(a_program_that_dies_in_the_middle_is_an_error),
 		test(images_that_need_another_one_are_refused),
 		test(a_vhdx_with_a_parent_is_refused),
 		test(descriptors_that_lead_elsewhere_are_refused),
+		test(an_image_that_names_itself_is_refused),
 		test(a_link_out_of_the_directory_is_refused),
 		test(a_descriptor_that_is_too_long_is_refused),
 	};
