@@ -148,15 +148,10 @@ static int open_files(struct qcow2_chain *chain, struct image_file *file, const 
 	return 0;
 }
 
-static const char *name_of(const struct qcow2_layer *layer)
-{
-	return layer->file->name;
-}
-
 /* Which file of several is it that is wrong? */
 static int in_layer(const struct qcow2_chain *chain, size_t i, struct error *err)
 {
-	return i == 0 ? -1 : error_in(err, "backing file %s", name_of(&chain->layers[i]));
+	return i == 0 ? -1 : error_in(err, "backing file %s", chain->layers[i].file->name);
 }
 
 static int init_maps(struct qcow2_chain *chain, struct error *err)
@@ -226,8 +221,8 @@ static uint64_t size_of(const struct qcow2_chain *chain, size_t layer)
 static int find_run(struct qcow2_chain *chain, map_fn map_run, uint64_t offset, uint64_t length,
 		    struct qcow2_run *run, size_t *layer, struct error *err)
 {
-	*run = (struct qcow2_run){.kind = QCOW2_BACKING, .length = length};
-	for (*layer = 0; run->kind == QCOW2_BACKING; (*layer)++) {
+	*run = (struct qcow2_run){.length = length};
+	for (*layer = 0;; (*layer)++) {
 		uint64_t size = size_of(chain, *layer);
 
 		if (offset >= size) {
@@ -246,7 +241,6 @@ static int find_run(struct qcow2_chain *chain, map_fn map_run, uint64_t offset, 
 		if (run->kind != QCOW2_BACKING)
 			return 0;
 	}
-	return 0;
 }
 
 static int unpack(struct qcow2_chain *chain, const struct qcow2_map *map,

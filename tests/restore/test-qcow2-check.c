@@ -94,7 +94,7 @@ static void a_small_file_that_claims_a_large_disk_is_soon_checked(void **state)
 		"same L2 table at file offset 2097152");
 }
 
-/* 8 GiB of tables, in the file's holes but for the last. */
+/* 8 GiB of tables in disorder, in the file's holes but for the last. */
 static void tables_in_holes_are_not_read(void **state)
 {
 	_cleanup_close_ int fd = -1;
@@ -103,13 +103,13 @@ static void tables_in_holes_are_not_read(void **state)
 	require_tools();
 	fd = open_claim();
 	for (uint64_t i = 0; i < 131072; i++)
-		put(fd, l1_of(fd) + 8 * i, (2 << 20) + i * 65536);
+		put(fd, l1_of(fd) + 8 * i, (2 << 20) + (i ^ 0x15555) * 65536);
 	assert_int_equal(ftruncate(fd, (2 << 20) + 131072LL * 65536), 0);
 	source_close(open_image());
 	put(fd, (2 << 20) + 131072LL * 65536 - 8, 2);
 	assert_image_refused("image",
 			     "check image image: image is corrupt: the L2 entry for disk offset "
-			     "70368744112128 has reserved bits set (0x2)");
+			     "23456426950656 has reserved bits set (0x2)");
 }
 
 int main(void)
