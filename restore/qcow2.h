@@ -61,8 +61,9 @@ void qcow2_header_release(struct qcow2_header *header);
 int qcow2_header_set_l1(struct qcow2_header *header, uint64_t offset, uint32_t entries,
 			struct error *err);
 
-/* A string from the image without control characters, up to its first NUL; the caller frees it. */
-char *qcow2_printable(const uint8_t *bytes, size_t length);
+/* A string from the image with question marks for what is not printable ASCII; the caller frees it.
+ */
+char *qcow2_printable(const char *string);
 
 struct qcow2_snapshot {
 	char *id, *name; /* may hold anything but NUL */

@@ -64,29 +64,36 @@ static int open_data_file(const struct qcow2_chain *chain, struct qcow2_layer *l
 			  struct error *err)
 {
 	const char *name = layer->header.data_name;
+	_cleanup_free_ char *shown = NULL;
 
-	if (name && open_sibling(chain, layer->file, name, &layer->data, err) < 0)
-		return error_in(err, "data file");
-	return 0;
+	if (!name || open_sibling(chain, layer->file, name, &layer->data, err) == 0)
+		return 0;
+	shown = qcow2_printable(name);
+	return error_in(err, "data file %s", shown);
 }
 
 /* What the image says of the format counts. Where it does not say, content that looks like a format
  * that is not read is refused, as for an image. */
-static int choose_format(struct image_file *file, const char *name, const struct source_ops **out,
+static int choose_format(struct image_file *file, const char *named, const struct source_ops **out,
 			 struct error *err)
 {
-	if (!name && source_probe(file, out, err) < 0)
+	static const struct source_ops *const possible[] = {&source_qcow2_ops, &source_raw_ops};
+	_cleanup_free_ char *shown = NULL;
+
+	if (!named && source_probe(file, out, err) < 0)
 		return -1;
-	if (name && string_equal(name, "qcow2"))
-		*out = &source_qcow2_ops;
-	else if (name && string_equal(name, "raw"))
-		*out = &source_raw_ops;
-	else if (name || (*out != &source_qcow2_ops && *out != &source_raw_ops))
-		return error_set(err,
-				 "it has the format %s, which is not supported for a backing file: "
-				 "make a complete image first with `qemu-img convert -O qcow2`",
-				 name ? name : (*out)->name);
-	return 0;
+	if (!named)
+		named = (*out)->name;
+	for (size_t i = 0; i < array_length(possible); i++) {
+		*out = possible[i];
+		if (string_equal(named, possible[i]->name))
+			return 0;
+	}
+	shown = qcow2_printable(named);
+	return error_set(err,
+			 "it has the format %s, which is not supported for a backing file: make a "
+			 "complete image first with `qemu-img convert -O qcow2`",
+			 shown);
 }
 
 /* file becomes the chain's own, after an error, too. */
@@ -109,8 +116,7 @@ static int add_backing(struct qcow2_chain *chain, struct image_file *file, const
 static int open_backing(struct qcow2_chain *chain, const struct qcow2_header *header,
 			struct error *err)
 {
-	_cleanup_free_ char *shown = qcow2_printable((const uint8_t *)header->backing_name,
-						     strlen(header->backing_name));
+	_cleanup_free_ char *shown = qcow2_printable(header->backing_name);
 	struct image_file *file;
 
 	if (chain->count >= LAYER_LIMIT)
@@ -142,15 +148,10 @@ static int open_files(struct qcow2_chain *chain, struct image_file *file, const 
 	return 0;
 }
 
-static const char *name_of(const struct qcow2_layer *layer)
-{
-	return layer->file->name;
-}
-
 /* Which file of several is it that is wrong? */
 static int in_layer(const struct qcow2_chain *chain, size_t i, struct error *err)
 {
-	return i == 0 ? -1 : error_in(err, "backing file %s", name_of(&chain->layers[i]));
+	return i == 0 ? -1 : error_in(err, "backing file %s", chain->layers[i].file->name);
 }
 
 static int init_maps(struct qcow2_chain *chain, struct error *err)
@@ -220,8 +221,8 @@ static uint64_t size_of(const struct qcow2_chain *chain, size_t layer)
 static int find_run(struct qcow2_chain *chain, map_fn map_run, uint64_t offset, uint64_t length,
 		    struct qcow2_run *run, size_t *layer, struct error *err)
 {
-	*run = (struct qcow2_run){.kind = QCOW2_BACKING, .length = length};
-	for (*layer = 0; run->kind == QCOW2_BACKING; (*layer)++) {
+	*run = (struct qcow2_run){.length = length};
+	for (*layer = 0;; (*layer)++) {
 		uint64_t size = size_of(chain, *layer);
 
 		if (offset >= size) {
@@ -240,7 +241,6 @@ static int find_run(struct qcow2_chain *chain, map_fn map_run, uint64_t offset, 
 		if (run->kind != QCOW2_BACKING)
 			return 0;
 	}
-	return 0;
 }
 
 static int unpack(struct qcow2_chain *chain, const struct qcow2_map *map,

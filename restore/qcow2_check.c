@@ -7,11 +7,32 @@
 #include "base/scope.h"
 #include "restore/qcow2.h"
 
-static int compare_offsets(const void *a, const void *b)
+static void sift_down(uint64_t *heap, size_t i, size_t count)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	for (size_t child; (child = 2 * i + 1) < count; i = child) {
+		uint64_t value = heap[i];
 
-	return x < y ? -1 : x > y;
+		if (child + 1 < count && heap[child + 1] > heap[child])
+			child++;
+		if (heap[child] <= value)
+			return;
+		heap[i] = heap[child];
+		heap[child] = value;
+	}
+}
+
+/* qsort() would take as much memory again, of which an image may ask for 32 MiB. */
+static void sort(uint64_t *values, size_t count)
+{
+	for (size_t i = count / 2; i-- > 0;)
+		sift_down(values, i, count);
+	for (size_t end = count; end-- > 1;) {
+		uint64_t largest = values[0];
+
+		values[0] = values[end];
+		values[end] = largest;
+		sift_down(values, 0, end);
+	}
 }
 
 /* Each of the count tables has a place of its own. */
@@ -22,7 +43,7 @@ static int check_places(const struct qcow2_map *map, uint64_t *tables, size_t co
 	uint64_t cluster = 1ULL << header->cluster_bits;
 	uint64_t l1_end = header->l1_offset + header->l1_entries * sizeof(uint64_t);
 
-	qsort(tables, count, sizeof(*tables), compare_offsets);
+	sort(tables, count);
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0 && tables[i] == tables[i - 1])
 			return error_set(err,

@@ -56,14 +56,14 @@ static uint64_t get64(const struct head *head, size_t offset)
 	return be64toh(value);
 }
 
-char *qcow2_printable(const uint8_t *bytes, size_t length)
+char *qcow2_printable(const char *string)
 {
-	struct text text = {0};
+	char *shown = string_copy(string);
 
-	text_add(&text, "");
-	for (size_t i = 0; i < length && bytes[i]; i++)
-		text_addf(&text, "%c", isprint(bytes[i]) ? bytes[i] : '?');
-	return text_take(&text);
+	for (char *c = shown; *c; c++)
+		if (!isprint((unsigned char)*c))
+			*c = '?';
+	return shown;
 }
 
 static int refuse_encryption(uint32_t method, struct error *err)
@@ -83,8 +83,12 @@ static char *feature_name(const struct head *head, size_t offset, size_t length,
 	for (size_t i = 0; i + FEATURE_NAME_LENGTH <= length; i += FEATURE_NAME_LENGTH) {
 		const uint8_t *row = head->bytes + offset + i;
 
-		if (row[0] == 0 && row[1] == bit)
-			return qcow2_printable(row + 2, FEATURE_NAME_LENGTH - 2);
+		if (row[0] == 0 && row[1] == bit) {
+			char name[FEATURE_NAME_LENGTH - 1] = {0};
+
+			memcpy(name, row + 2, FEATURE_NAME_LENGTH - 2);
+			return qcow2_printable(name);
+		}
 	}
 	return NULL;
 }

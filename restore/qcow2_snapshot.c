@@ -117,14 +117,21 @@ static void search_release(struct search *search)
 	strings_release(&search->names);
 }
 
+static void note_name(struct search *search, const char *name)
+{
+	_cleanup_free_ char *shown = NULL;
+
+	if (search->names.count >= NAMES_SHOWN)
+		return;
+	shown = qcow2_printable(name);
+	strings_addf(&search->names, "%.64s", shown);
+}
+
 static int look(const struct qcow2_snapshot *snapshot, void *data)
 {
 	struct search *search = data;
-	_cleanup_free_ char *name =
-		qcow2_printable((const uint8_t *)snapshot->name, strlen(snapshot->name));
 
-	if (search->names.count < NAMES_SHOWN)
-		strings_addf(&search->names, "%.64s", name);
+	note_name(search, snapshot->name);
 	search->is_found_by_name = string_equal(snapshot->name, search->wanted);
 	if (search->is_found_by_name ||
 	    (!search->is_found_by_id && string_equal(snapshot->id, search->wanted))) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -61,6 +62,7 @@ static inline int leave_directory(void **state)
 /* Data that compresses by half or so, with runs of zeroes in between. */
 static inline void make_content(const char *path, size_t size)
 {
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	_cleanup_free_ uint8_t *data = calloc(1, size);
 	uint64_t x = 88172645463325252ULL;
 
@@ -72,7 +74,8 @@ static inline void make_content(const char *path, size_t size)
 		if ((i >> 18) % 3 != 2)
 			memcpy(data + i, &x, i % 16 ? 2 : 6);
 	}
-	assert_int_equal(file_replace(path, data, size, 0600, NULL), 0);
+	assert_true(fd >= 0);
+	assert_int_equal(write_exactly(fd, path, data, size, 0, NULL), 0);
 }
 
 static inline struct source *open_named(const char *name)

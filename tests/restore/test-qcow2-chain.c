@@ -94,6 +94,26 @@ static void an_image_is_based_on_nothing_else_than_raw_and_qcow2(void **state)
 	assert_non_null(strstr(error_text(&err), "backing file disk.vdi: "));
 }
 
+static void the_name_of_a_format_may_be_anything(void **state)
+{
+	static const uint8_t type[] = {0xe2, 0x79, 0x2a, 0xca, 0, 0, 0, 5};
+	_cleanup_text_ struct text image = {0};
+	char *found;
+
+	(void)state;
+	require_tools();
+	make_content("base", 1 << 20);
+	CREATE("-b", "base", "-F", "qcow2", "-u", "image", "1M");
+	assert_int_equal(file_read("image", 1U << 30, &image, NULL), 0);
+	found = memmem(image.data, image.length, type, sizeof(type));
+	assert_non_null(found);
+	memcpy(found + 8, "\033[31m", 5);
+	assert_int_equal(file_replace("image", image.data, image.length, 0600, NULL), 0);
+	assert_image_refused("image", "open image image: backing file base: it has the format "
+				      "?[31m, which is not supported for a backing file: make a "
+				      "complete image first with `qemu-img convert -O qcow2`");
+}
+
 static void an_external_data_file_is_read(void **state)
 {
 	static const char *const kinds[] = {
@@ -182,8 +202,9 @@ static void a_loop_is_refused(void **state)
 	CREATE("-o", "data_file=data", "base", "1M");
 	unlink("data");
 	assert_int_equal(link("image", "data"), 0);
-	assert_image_refused("image", "open image image: backing file base: data file: image is "
-				      "corrupt: the chain of its files is a loop");
+	assert_image_refused("image",
+			     "open image image: backing file base: data file data: image is "
+			     "corrupt: the chain of its files is a loop");
 }
 
 static void a_chain_has_an_end(void **state)
@@ -222,6 +243,18 @@ static void damage_in_a_backing_file_names_it(void **state)
 			     "104 bytes at file offset 0 is missing, the file ends at 100");
 }
 
+static void a_data_file_that_is_too_short_is_found_before_it_is_written(void **state)
+{
+	(void)state;
+	require_tools();
+	CREATE("-o", "data_file=data", "image", "1M");
+	WRITE("image", "-c", "write -P 1 128k 200k");
+	assert_int_equal(truncate("data", 256 << 10), 0);
+	assert_image_refused("image", "check image image: disk offset 262144: image is truncated: "
+				      "data cluster of 65536 bytes at file offset 262144 is "
+				      "missing, the file ends at 262144");
+}
+
 static void the_chain_is_described(void **state)
 {
 	_cleanup_source_ struct source *source = NULL;
@@ -248,6 +281,7 @@ int main(void)
 		test(a_backing_file_without_a_format_is_looked_at),
 		test(the_format_that_the_image_names_counts),
 		test(an_image_is_based_on_nothing_else_than_raw_and_qcow2),
+		test(the_name_of_a_format_may_be_anything),
 		test(an_external_data_file_is_read),
 		test(a_data_file_may_lie_below_a_backing_file),
 		test(other_places_are_not_opened),
@@ -256,6 +290,7 @@ int main(void)
 		test(a_loop_is_refused),
 		test(a_chain_has_an_end),
 		test(damage_in_a_backing_file_names_it),
+		test(a_data_file_that_is_too_short_is_found_before_it_is_written),
 		test(the_chain_is_described),
 	};
 

@@ -239,9 +239,11 @@ static void a_data_file_is_opened_only_where_the_feature_says_so(void **state)
 	put_extension(&image, 104, 0x44415441, "/etc/shadow");
 	assert_opens(&image);
 	put64(&image, 72, 4);
-	assert_refused(&image, "data file: the image names another file, '/etc/shadow': only files "
-			       "in the image's own directory are opened; copy it there, or make "
-			       "one image of both with `qemu-img convert -O qcow2`");
+	assert_refused(
+		&image,
+		"data file /etc/shadow: the image names another file, '/etc/shadow': only files "
+		"in the image's own directory are opened; copy it there, or make "
+		"one image of both with `qemu-img convert -O qcow2`");
 	put64(&image, 88, 2);
 	put64(&image, 8, 300);
 	put32(&image, 16, 4);
