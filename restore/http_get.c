@@ -142,6 +142,7 @@ void http_get_start(struct http_get *get, struct http_request *request)
 static void follow(struct http_get *get)
 {
 	const struct http_resource *resource = get->resource;
+	_cleanup_free_ char *copy = NULL;
 	char *url = NULL;
 	long redirects = 0;
 
@@ -150,7 +151,9 @@ static void follow(struct http_get *get)
 	if (redirects == 0 || !url || strcmp(resource->url, resource->label) != 0)
 		return;
 	get->is_moved = true;
-	curl_easy_setopt(get->easy, CURLOPT_URL, url);
+	/* Setting the URL frees what was asked for before it is copied. */
+	copy = string_copy(url);
+	curl_easy_setopt(get->easy, CURLOPT_URL, copy);
 }
 
 static bool is_passing_status(unsigned int status)
