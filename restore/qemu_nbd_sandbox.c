@@ -273,11 +273,13 @@ static int change_user(const struct qemu_nbd_files *files, struct error *err)
 int qemu_nbd_sandbox_enter(const struct qemu_nbd_sandbox *sandbox, struct error *err)
 {
 	umask(022);
-	if (build(sandbox, err) < 0 || confine_limits(limits, array_length(limits), err) < 0 ||
-	    confine_bounding_set(0, err) < 0 || change_user(sandbox->files, err) < 0 ||
-	    confine_capabilities(0, err) < 0)
+	if (build(sandbox, err) < 0 || confine_bounding_set(0, err) < 0 ||
+	    change_user(sandbox->files, err) < 0 || confine_capabilities(0, err) < 0)
 		return -1;
 	/* After the change of user, which takes it back. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return confine_system_calls(refused, array_length(refused), err);
+	if (confine_system_calls(refused, array_length(refused), err) < 0)
+		return -1;
+	/* Last: this process may have more memory than the program gets. */
+	return confine_limits(limits, array_length(limits), err);
 }
