@@ -114,4 +114,5 @@ struct used_ops {
  * it. */
 bool used_has_crc32c(const uint8_t *data, size_t length, size_t hole, uint32_t sum);
 
-extern const struct used_ops used_ext_ops, used_fat_ops, used_swap_ops, used_xfs_ops;
+extern const struct used_ops used_btrfs_ops, used_ext_ops, used_fat_ops, used_ntfs_ops,
+	used_swap_ops, used_xfs_ops;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/restore/used-image.h"
 
+#include <libdeflate.h>
+
+#include "restore/used_bytes.h"
 #include "restore/used_lvm.h"
 
 /* LVM takes devices only. lv is `lvcreate` and `lvextend` with everything that keeps them from the
@@ -96,11 +99,88 @@ static void metadata_that_went_around_its_ring_is_read(void **state)
 	assert_true(restore() >= 240 * MIB);
 }
 
+static uint32_t lvm_crc(const void *data, size_t length)
+{
+	return ~libdeflate_crc32(~0xf597a6cfU, data, length);
+}
+
+/* Changes a word of the metadata that is in force to one of the same length. */
+static void edit_metadata(const char *from, const char *to)
+{
+	_cleanup_close_ int fd = open("image", O_RDWR | O_CLOEXEC);
+	uint8_t header[512], text[4096] = {0}; /* of the first metadata area: at 4096 */
+	uint64_t offset, length;
+	uint32_t crc;
+	char *at;
+
+	assert_int_equal(read_exactly(fd, "image", header, sizeof(header), 4096, NULL), 0);
+	offset = le64_at(header + 40);
+	length = le64_at(header + 48);
+	assert_true(length < sizeof(text));
+	assert_int_equal(read_exactly(fd, "image", text, length, 4096 + offset, NULL), 0);
+	at = strstr((char *)text, from);
+	assert_non_null(at);
+	memcpy(at, to, strlen(to));
+	crc = htole32(lvm_crc(text, length));
+	memcpy(header + 56, &crc, 4);
+	crc = htole32(lvm_crc(header + 4, sizeof(header) - 4));
+	memcpy(header, &crc, 4);
+	assert_int_equal(write_exactly(fd, "image", text, length, 4096 + offset, NULL), 0);
+	assert_int_equal(write_exactly(fd, "image", header, sizeof(header), 4096, NULL), 0);
+}
+
+/* Only LVM with a device mapper makes thin pools, snapshots, mirrors. */
 static void volumes_that_are_not_linear_are_copied_whole(void **state)
 {
 	(void)state;
-	make_group(CREATE "-n a -L 64M; lv lvcreate -an -s -L 20M -n b v2ptest/a");
+	make_group(CREATE "-n a -L 64M");
+	edit_metadata("\"striped\"", "\"mirror+\"");
 	assert_declined("it has volumes that are not linear");
+}
+
+static void striped_volumes_are_copied_whole(void **state)
+{
+	(void)state;
+	make_group(CREATE "-n a -L 64M");
+	edit_metadata("stripe_count = 1", "stripe_count = 2");
+	assert_declined("it has volumes that are not linear");
+}
+
+static void volumes_outside_of_the_group_are_copied_whole(void **state)
+{
+	(void)state;
+	make_group(CREATE "-n a -L 64M");
+	edit_metadata("\"pv0\", 0", "\"pv0\",99");
+	assert_declined("its metadata is contradictory");
+}
+
+static void metadata_of_another_physical_volume_is_not_believed(void **state)
+{
+	(void)state;
+	make_group(CREATE "-n a -L 64M");
+	edit_metadata("pv0 {\nid = \"", "pv0 {\nid = \"?");
+	assert_declined("its metadata is contradictory");
+}
+
+static void volumes_that_overlap_are_copied_whole(void **state)
+{
+	(void)state;
+	make_group(CREATE "-n a -L 64M; " CREATE "-n b -L 64M");
+	edit_metadata("\"pv0\", 16", "\"pv0\", 10");
+	assert_declined("its volumes overlap");
+}
+
+static void a_group_of_two_physical_volumes_is_copied_whole(void **state)
+{
+	(void)state;
+	make_group("truncate -s 64M second; d=$(losetup --find --show second); "
+		   "trap 'losetup --detach $dev; losetup --detach $d' EXIT; "
+		   "c=\"devices{use_devicesfile=0 "
+		   "filter=[\\\"a|^$dev\\$|\\\",\\\"a|^$d\\$|\\\",\\\"r|.*|\\\"]} "
+		   "global{activation=0} backup{backup=0 archive=0} activation{udev_sync=0 "
+		   "udev_rules=0}\"; "
+		   "lv pvcreate $d; lv vgextend v2ptest $d");
+	assert_declined("its volume group has more than one physical volume");
 }
 
 static void a_physical_volume_without_a_group_is_copied_whole(void **state)
@@ -184,6 +264,11 @@ int main(void)
 		test(each_volume_is_listed),
 		test(metadata_that_went_around_its_ring_is_read),
 		test(volumes_that_are_not_linear_are_copied_whole),
+		test(striped_volumes_are_copied_whole),
+		test(volumes_outside_of_the_group_are_copied_whole),
+		test(metadata_of_another_physical_volume_is_not_believed),
+		test(volumes_that_overlap_are_copied_whole),
+		test(a_group_of_two_physical_volumes_is_copied_whole),
 		test(a_physical_volume_without_a_group_is_copied_whole),
 		test(metadata_with_a_wrong_checksum_is_not_believed),
 		cmocka_unit_test(text_is_read_to_its_end),
