@@ -24,7 +24,7 @@ struct option_row {
 static const struct option_row rows[] = {
 	{"--dry-run", NULL, "show what would be done, write nothing",
 	 COMMAND_RESTORE | COMMAND_ADAPT, FLAG(dry_run)},
-	{"--format", "FORMAT", "raw, qcow2, vmdk or ova, instead of finding out by content",
+	{"--format", "FORMAT", "raw or qcow2, instead of finding out by content",
 	 COMMAND_INSPECT | COMMAND_RESTORE, STRING(format)},
 	{"--get", "SECTION.KEY", "print one value of the chosen profile", COMMAND_PROFILE,
 	 STRING(get)},
