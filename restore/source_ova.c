@@ -324,12 +324,20 @@ static const char *manifest_state(const struct source *source)
 	return ova_algorithm_name(digest.algorithm);
 }
 
+/* What is particular to the disk joins what is said of the archive. */
 static void ova_describe(const struct source *source, json_object *out)
 {
 	const struct ova *ova = source->state;
+	json_object *disk = source_describe(ova->disk);
 
+	json_object_object_add(out, "member", json_object_new_string(ova->disk_member.name));
 	json_object_object_add(out, "manifest", json_object_new_string(manifest_state(source)));
-	json_object_object_add(out, "disk", source_describe(ova->disk));
+	json_object_object_foreach(disk, key, value)
+	{
+		if (!json_object_object_get_ex(out, key, NULL))
+			json_object_object_add(out, key, json_object_get(value));
+	}
+	json_object_put(disk);
 }
 
 const struct source_ops source_ova_ops = {

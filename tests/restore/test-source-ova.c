@@ -363,14 +363,12 @@ static void a_description_names_disk_and_manifest(void **state)
 	ova_end(&ova);
 	assert_int_equal(ova_open_file(&ova, &source, NULL), 0);
 	out = source_describe(source);
-	json_object_object_del(json_object_object_get(out, "disk"), "file-size");
 	json_object_object_del(out, "file-size");
 	text = json_object_to_json_string_ext(out, JSON_C_TO_STRING_PLAIN);
 	assert_string_equal(text, "{\"path\":\"a.ova\",\"format\":\"ova\",\"size\":6292480,"
-				  "\"manifest\":\"SHA256\",\"disk\":{\"path\":\"disk.vmdk\","
-				  "\"format\":\"vmdk\",\"size\":6292480,\"version\":3,"
+				  "\"member\":\"disk.vmdk\",\"manifest\":\"SHA256\",\"version\":3,"
 				  "\"create-type\":\"streamOptimized\",\"grain-size\":4096,"
-				  "\"compression\":\"zlib\",\"dirty\":false,\"stream\":false}}");
+				  "\"compression\":\"zlib\",\"dirty\":false,\"stream\":false}");
 	json_object_put(out);
 }
 

@@ -52,7 +52,7 @@ static int leave_directory(void **state)
 	return chdir("..") < 0 || rmdir(name) < 0 ? -1 : 0;
 }
 
-/* Data that compresses by half or so, with runs of zeroes in between. */
+/* Data that compresses by half or so, with longer runs of zeroes in between. */
 static void make_content(const char *path, size_t size)
 {
 	_cleanup_free_ uint8_t *data = calloc(1, size);
@@ -63,7 +63,7 @@ static void make_content(const char *path, size_t size)
 		x ^= x << 13;
 		x ^= x >> 7;
 		x ^= x << 17;
-		if ((i >> 18) % 3 != 2)
+		if ((i >> 18) % 4 == 0)
 			memcpy(data + i, &x, i % 16 ? 2 : 6);
 	}
 	assert_int_equal(file_replace(path, data, size, 0600, NULL), 0);

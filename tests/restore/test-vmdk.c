@@ -185,7 +185,7 @@ static void assert_every_cut_is_refused(struct vmdk_image *image, enum way way, 
 {
 	static uint8_t data[DISK_SIZE + 4 * GRAIN];
 
-	for (size_t length = 1; length < needed; length += length < 4096 ? 1 : 61) {
+	for (size_t length = 1; length < needed; length += length < SECTOR ? 7 : 97) {
 		_cleanup_error_ struct error err = {0};
 
 		image->length = length;
