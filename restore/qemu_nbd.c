@@ -126,7 +126,6 @@ static void __attribute__((noreturn)) program_main(struct launch *launch)
 
 	/* It holds v2p's memory still. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	setsid();
 	if (place_descriptors(launch, &err) < 0 ||
 	    qemu_nbd_sandbox_enter(&launch->sandbox, &err) < 0)
 		give_up(launch, &err);
@@ -157,8 +156,9 @@ static void __attribute__((noreturn)) monitor_main(struct launch *launch)
 	struct error err = {0};
 	pid_t program;
 
-	/* Ctrl-C is v2p's business, which ends the program when it is done. */
-	setsid();
+	/* Ctrl-C is v2p's business, which ends the program when it is done. Not a session of its
+	 * own: the scheduler would let the two wait for each other on a busy machine. */
+	setpgid(0, 0);
 	unblock_signals();
 	confine_prefer_to_be_killed();
 	if (qemu_nbd_sandbox_unshare(&err) < 0)
