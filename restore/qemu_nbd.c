@@ -134,7 +134,7 @@ static void __attribute__((noreturn)) program_main(struct launch *launch)
 	give_up(launch, &err);
 }
 
-/* Lives as long as both v2p and the program. The program is killed when it ends. */
+/* Lives as long as both v2p and the program, which is killed when it ends. */
 static void __attribute__((noreturn)) watch(int life, pid_t program)
 {
 	int process = (int)syscall(SYS_pidfd_open, program, 0);
@@ -147,6 +147,10 @@ static void __attribute__((noreturn)) watch(int life, pid_t program)
 	close_range(0, 2, 0);
 	close_range(5, ~0U, 0);
 	while (poll(fds, array_length(fds), -1) < 0 && errno == EINTR)
+		;
+	/* Whoever waits for the monitor waits for the program: no lock on the image is left. */
+	kill(program, SIGKILL);
+	while (waitpid(program, NULL, 0) < 0 && errno == EINTR)
 		;
 	_exit(0);
 }
