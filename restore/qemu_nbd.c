@@ -126,7 +126,6 @@ static void __attribute__((noreturn)) program_main(struct launch *launch)
 
 	/* It holds v2p's memory still. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	setsid();
 	if (place_descriptors(launch, &err) < 0 ||
 	    qemu_nbd_sandbox_enter(&launch->sandbox, &err) < 0)
 		give_up(launch, &err);
@@ -135,7 +134,7 @@ static void __attribute__((noreturn)) program_main(struct launch *launch)
 	give_up(launch, &err);
 }
 
-/* Lives as long as both v2p and the program. The program is killed when it ends. */
+/* Lives as long as both v2p and the program, which is killed when it ends. */
 static void __attribute__((noreturn)) watch(int life, pid_t program)
 {
 	int process = (int)syscall(SYS_pidfd_open, program, 0);
@@ -149,6 +148,10 @@ static void __attribute__((noreturn)) watch(int life, pid_t program)
 	close_range(5, ~0U, 0);
 	while (poll(fds, array_length(fds), -1) < 0 && errno == EINTR)
 		;
+	/* Whoever waits for the monitor waits for the program: no lock on the image is left. */
+	kill(program, SIGKILL);
+	while (waitpid(program, NULL, 0) < 0 && errno == EINTR)
+		;
 	_exit(0);
 }
 
@@ -157,8 +160,9 @@ static void __attribute__((noreturn)) monitor_main(struct launch *launch)
 	struct error err = {0};
 	pid_t program;
 
-	/* Ctrl-C is v2p's business, which ends the program when it is done. */
-	setsid();
+	/* Ctrl-C is v2p's business, which ends the program when it is done. Not a session of its
+	 * own: the scheduler would let the two wait for each other on a busy machine. */
+	setpgid(0, 0);
 	unblock_signals();
 	confine_prefer_to_be_killed();
 	if (qemu_nbd_sandbox_unshare(&err) < 0)

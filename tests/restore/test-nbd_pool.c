@@ -311,6 +311,7 @@ static void a_server_that_never_greets_is_given_up(void **state)
 	struct scene *scene = *state;
 	_cleanup_close_ int fd = nbd_server_listen(&scene->server);
 
+	assert_true(fd >= 0);
 	scene->options.connect_ms = 300;
 	assert_not_opened(scene, "the NBD server did not answer for 0.3 s");
 }

@@ -83,7 +83,6 @@ static void an_export_is_a_disk(void **state)
 {
 	const struct scene *scene = start(state, WORDS("data", "@1048576 1", "size=16M"));
 	_cleanup_source_ struct source *source = NULL;
-	_cleanup_free_ char *expected = NULL;
 	struct extent extent;
 	uint8_t byte;
 	json_object *out;
