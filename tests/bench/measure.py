@@ -83,8 +83,10 @@ def _look_at(pid, peaks):
         for task in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{task}/children") as file:
                 children = file.read().split()
-            for below in children:
-                _look_at(int(below), peaks)
+            for below in map(int, children):
+                # Until it runs a program of its own, a child shows its parent's memory again.
+                if os.readlink(f"/proc/{below}/exe") != os.readlink(f"/proc/{pid}/exe"):
+                    _look_at(below, peaks)
     except OSError:
         return
 
