@@ -142,12 +142,13 @@ static size_t piece_at(const struct used_blocks *used, uint64_t offset)
 static uint64_t stretch_end(struct used_blocks *used, uint64_t offset, bool *is_used)
 {
 	size_t i = piece_at(used, offset);
-	const struct used_piece *piece = &used->piece[i];
+	const struct used_piece *piece;
 	uint64_t within, end;
 
 	*is_used = true;
 	if (i == used->pieces)
 		return UINT64_MAX;
+	piece = &used->piece[i];
 	if (piece->start > offset)
 		return piece->start;
 	within = offset - piece->start;

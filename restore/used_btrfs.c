@@ -20,8 +20,8 @@ enum {
 	ROOT_ITEM = 239,
 	EXTENT_TREE = 2,
 	FIRST_CHUNK_TREE = 256,
-	WINDOW_LEAVES = 64,  /* that are read for one window, when that is enough to get on */
-	LEAVES_MOST = 65536, /* that are read for one answer at most */
+	WINDOW_LEAVES = 64, /* that are read for one window, when that is enough to get on */
+	LEAVES_MOST = 4096, /* that are read for one answer at most */
 };
 
 /* btrfs.h of the kernel's uapi. Zoned, extent tree v2, raid stripe tree and what comes are not. */

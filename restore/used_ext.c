@@ -15,6 +15,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "restore/used_blocks_kinds.h"
+#include "restore/used_bytes.h"
 
 struct ext {
 	const struct used_region *region;
@@ -91,7 +92,7 @@ static errcode_t region_io_flush(io_channel channel)
 
 static errcode_t region_io_open(const char *name, int flags, io_channel *out);
 
-static struct struct_io_manager region_io = {
+static const struct struct_io_manager region_io = {
 	.magic = EXT2_ET_MAGIC_IO_MANAGER,
 	.name = "image",
 	.open = region_io_open,
@@ -116,7 +117,7 @@ static errcode_t region_io_open(const char *name, int flags, io_channel *out)
 		return EXT2_ET_BAD_DEVICE_NAME;
 	}
 	channel->magic = EXT2_ET_MAGIC_IO_CHANNEL;
-	channel->manager = &region_io;
+	channel->manager = (io_manager)&region_io;
 	channel->name = string_copy(name);
 	channel->block_size = 1024;
 	channel->refcount = 1;
@@ -129,7 +130,7 @@ static errcode_t region_io_open(const char *name, int flags, io_channel *out)
 static int check_superblock(const struct used_region *region, struct error *err)
 {
 	struct ext2_super_block super;
-	uint64_t blocks, per_group, block_size;
+	uint64_t blocks, per_group, block_size, descriptor;
 	int r = used_region_read(region, &super, sizeof(super), SUPERBLOCK_OFFSET, err);
 
 	if (r != USED_KNOWN)
@@ -145,8 +146,12 @@ static int check_superblock(const struct used_region *region, struct error *err)
 	block_size = 1024ULL << ext2fs_le32_to_cpu(super.s_log_block_size);
 	if (blocks > region->length / block_size)
 		return used_decline(err, "it is larger than its partition");
-	/* The largest descriptor that is known has 64 bytes; a bit of `lends` is the rest. */
-	return used_cache_reserve(region->cache, (blocks / per_group + 1) * 65, err);
+	/* A byte more than a descriptor: for its bit of `lends`. */
+	descriptor = ext2fs_le16_to_cpu(super.s_desc_size);
+	if (descriptor < EXT2_MIN_DESC_SIZE_64BIT)
+		descriptor = EXT2_MIN_DESC_SIZE_64BIT;
+	return used_cache_reserve(
+		region->cache, (blocks / per_group + 1) * (descriptor + 1) + 2 * block_size, err);
 }
 
 static int check_state(const struct ext2_super_block *super, struct error *err)
@@ -171,7 +176,7 @@ static int open_fs(const struct used_region *region, ext2_filsys *out, struct er
 	_cleanup_error_ struct error cause = {0};
 	struct opening opening = {.region = region, .err = &cause};
 	_cleanup_free_ char *name = string_format("%p", (void *)&opening);
-	errcode_t r = ext2fs_open2(name, NULL, EXT2_FLAG_64BITS, 0, 0, &region_io, out);
+	errcode_t r = ext2fs_open2(name, NULL, EXT2_FLAG_64BITS, 0, 0, (io_manager)&region_io, out);
 
 	if (r == 0) {
 		/* Nothing of the library's reads from here on. */
@@ -305,11 +310,13 @@ static void mark_metadata(struct ext *ext, dgrp_t group)
 
 static uint64_t count_clear(const uint8_t *bits, uint64_t count)
 {
-	uint64_t clear = 0;
+	uint64_t set = 0, i;
 
-	for (uint64_t i = 0; i < count; i++)
-		clear += !((bits[i / 8] >> (i % 8)) & 1);
-	return clear;
+	for (i = 0; i + 64 <= count; i += 64)
+		set += (uint64_t)__builtin_popcountll(le64_at(bits + i / 8));
+	for (; i < count; i++)
+		set += bits[i / 8] >> i % 8 & 1;
+	return count - set;
 }
 
 /* Into ext->bitmap; USED_DECLINED when it cannot be trusted. */

@@ -212,7 +212,8 @@ static void drop_overlaps(struct used_blocks *used)
 {
 	size_t kept = 0;
 
-	qsort(used->piece, used->pieces, sizeof(struct used_piece), compare_pieces);
+	if (used->pieces > 1)
+		qsort(used->piece, used->pieces, sizeof(struct used_piece), compare_pieces);
 	for (size_t i = 1, widest = 0; i < used->pieces; i++) {
 		const struct used_piece *before = &used->piece[widest], *here = &used->piece[i];
 

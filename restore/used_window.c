@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "restore/used_blocks_kinds.h"
+#include "restore/used_bytes.h"
+
+#define BYTES 0x0101010101010101ULL /* times a byte: eight of it */
 
 bool used_window_add(struct used_window *window, uint64_t start, uint64_t end)
 {
@@ -21,8 +24,8 @@ bool used_window_add(struct used_window *window, uint64_t start, uint64_t end)
 static uint64_t run_end(const uint8_t *bits, uint64_t i, uint64_t count, uint8_t like)
 {
 	while (i < count) {
-		if (i % 8 == 0 && bits[i / 8] == like) {
-			i += 8;
+		if (i % 64 == 0 && i + 64 <= count && le64_at(bits + i / 8) == like * BYTES) {
+			i += 64;
 			continue;
 		}
 		if (((bits[i / 8] ^ like) >> (i % 8)) & 1)
