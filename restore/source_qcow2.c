@@ -9,6 +9,7 @@
 #include "restore/source.h"
 
 #define SNAPSHOTS_SHOWN 256
+#define NAME_SHOWN 255 /* bytes */
 
 static bool qcow2_probe(const uint8_t *head, size_t length)
 {
@@ -59,6 +60,14 @@ static void add_string(json_object *out, const char *key, const char *value)
 	json_object_object_add(out, key, json_object_new_string(value));
 }
 
+/* QEMU's names are no longer; the file's may have 64 KiB each. */
+static void add_name(json_object *out, const char *key, const char *name)
+{
+	size_t length = strnlen(name, NAME_SHOWN);
+
+	json_object_object_add(out, key, json_object_new_string_len(name, (int)length));
+}
+
 static void add_bool(json_object *out, const char *key, int value)
 {
 	json_object_object_add(out, key, json_object_new_boolean(value));
@@ -72,8 +81,8 @@ static int describe_snapshot(const struct qcow2_snapshot *snapshot, void *data)
 	struct tm tm;
 
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&taken, &tm));
-	add_string(out, "id", snapshot->id);
-	add_string(out, "name", snapshot->name);
+	add_name(out, "id", snapshot->id);
+	add_name(out, "name", snapshot->name);
 	json_object_object_add(out, "size", json_object_new_uint64(snapshot->size));
 	add_string(out, "date", date);
 	json_object_array_add(list, out);

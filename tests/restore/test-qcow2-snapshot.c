@@ -173,6 +173,25 @@ static void put_snapshot(struct qcow2_image *image)
 	put64(image, AT(5), AT(3));
 }
 
+static void long_names_are_cut_where_they_are_described(void **state)
+{
+	_cleanup_source_ struct source *source = NULL;
+	json_object *out, *list = NULL, *name = NULL;
+	struct qcow2_image image;
+
+	(void)state;
+	qcow2_image_init(&image);
+	put_snapshot(&image);
+	put32(&image, AT(4) + 12, 1U << 16 | 5000);
+	memset(image.bytes + AT(4) + 57, 'n', 5000);
+	assert_int_equal(qcow2_image_open(&image, &source, NULL), 0);
+	out = source_describe(source);
+	assert_true(json_object_object_get_ex(out, "snapshots", &list));
+	assert_true(json_object_object_get_ex(json_object_array_get_idx(list, 0), "name", &name));
+	assert_int_equal(json_object_get_string_len(name), 255);
+	json_object_put(out);
+}
+
 static void assert_snapshot_refused(const struct qcow2_image *image, const char *message)
 {
 	const struct source_options options = {.snapshot = "main"};
@@ -283,6 +302,7 @@ int main(void)
 		test(a_raw_image_has_no_snapshots),
 		test(a_file_with_an_at_sign_in_its_name_is_a_file),
 		test(snapshots_are_described),
+		test(long_names_are_cut_where_they_are_described),
 		test(a_damaged_snapshot_table_is_refused_only_when_it_is_needed),
 		test(a_snapshot_table_may_be_cut_anywhere),
 		test(an_image_with_a_data_file_has_no_snapshots),
