@@ -146,7 +146,9 @@ static struct http_block *acquire(struct http_blocks *blocks, uint64_t number, u
 		block = claim_block(blocks, number, streak_before(blocks, number), CLAIM_NOW);
 		if (block)
 			break;
+		blocks->crowded++;
 		pthread_cond_wait(&blocks->arrived, &blocks->lock);
+		blocks->crowded--;
 		block = find(blocks, number);
 	}
 	if (!block)
@@ -166,8 +168,7 @@ static struct http_block *acquire(struct http_blocks *blocks, uint64_t number, u
 static void let_go(struct http_blocks *blocks, struct http_block *block)
 {
 	block->readers--;
-	/* Others may wait for any block to be free. */
-	if (block->readers == 0 && block->is_used_up)
+	if (block->readers == 0 && blocks->crowded > 0)
 		pthread_cond_broadcast(&blocks->arrived);
 }
 

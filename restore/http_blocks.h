@@ -47,6 +47,7 @@ struct http_blocks {
 	pthread_cond_t wanted;  /* fetchers wait for it */
 	pthread_cond_t arrived; /* readers wait for it */
 	uint64_t claims;
+	unsigned int crowded; /* readers that wait for any block to be free */
 	bool is_closing;
 	bool has_failed;
 	struct error failure; /* the first; all readers get it */

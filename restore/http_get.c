@@ -8,9 +8,9 @@
 #include "base/text.h"
 
 enum {
-	BODY_REFUSED_MAX = 1 << 20, /* of a redirect or an error, read for the connection's sake */
-	RECEIVE_BUFFER = 128 << 10, /* fits into the processor's cache */
-	GAIN = 128 << 10,           /* so many bytes later, failures are counted anew */
+	BODY_REFUSED_MAX = 64 << 10, /* of a redirect or an error, read for the connection's sake */
+	RECEIVE_BUFFER = 128 << 10,  /* fits into the processor's cache */
+	GAIN = 128 << 10,            /* so many bytes later, failures are counted anew */
 };
 
 /* Is this the answer that the caller waits for, or one on the way to it? */

@@ -7,6 +7,9 @@
 #include "restore/image_file.h"
 #include "tests/restore/http-server.h"
 
+/* The second is for tests of stalls only: on a busy machine a sound server may be slow. */
+static const struct http_timing patient = {
+	.connect_seconds = 60, .stall_seconds = 60, .tries = 3, .wait_ms = 1, .wait_ms_max = 2};
 static const struct http_timing impatient = {
 	.connect_seconds = 5, .stall_seconds = 1, .tries = 3, .wait_ms = 1, .wait_ms_max = 2};
 
@@ -46,23 +49,30 @@ static inline int stop_all(void **state)
 }
 
 static inline int open_url(const struct http_server *server, const char *user, const char *path,
-			   struct image_file **out, struct error *err)
+			   const struct http_timing *timing, struct image_file **out,
+			   struct error *err)
 {
-	const struct image_file_options options = {.http_timing = &impatient};
+	const struct image_file_options options = {.http_timing = timing};
 	_cleanup_free_ char *url =
 		string_format("http://%s127.0.0.1:%u%s", user, server->port, path);
 
 	return image_file_open(url, &options, out, err);
 }
 
-static inline struct image_file *open_ok(const struct http_server *server, const char *path)
+static inline struct image_file *open_with(const struct http_server *server, const char *path,
+					   const struct http_timing *timing)
 {
 	_cleanup_error_ struct error err = {0};
 	struct image_file *file = NULL;
 
-	if (open_url(server, "", path, &file, &err) < 0)
+	if (open_url(server, "", path, timing, &file, &err) < 0)
 		fail_msg("%s", error_text(&err));
 	return file;
+}
+
+static inline struct image_file *open_ok(const struct http_server *server, const char *path)
+{
+	return open_with(server, path, &patient);
 }
 
 /* Does the message end like this? URL stands for the one of /a.raw. */

@@ -165,7 +165,7 @@ static void what_cannot_be_opened_is_named(void **state)
 		_cleanup_image_file_ struct image_file *file = NULL;
 		_cleanup_error_ struct error err = {0};
 
-		assert_int_equal(open_url(server, "", "/a.raw", &file, &err), -1);
+		assert_int_equal(open_url(server, "", "/a.raw", &impatient, &file, &err), -1);
 		if (strcmp(error_text(&err), refusals[i].error) != 0)
 			fail_msg("expected \"%s\", got \"%s\"", refusals[i].error,
 				 error_text(&err));
@@ -180,7 +180,7 @@ static void a_server_that_is_not_there_is_tried_again_and_named(void **state)
 
 	(void)state;
 	shutdown(server->listener, SHUT_RDWR);
-	assert_int_equal(open_url(server, "", "/a.raw", &file, &err), -1);
+	assert_int_equal(open_url(server, "", "/a.raw", &impatient, &file, &err), -1);
 	assert_non_null(strstr(error_text(&err), "Failed to connect to 127.0.0.1 port"));
 	assert_true(has_suffix(error_text(&err), "(3 tries)"));
 }
@@ -234,11 +234,11 @@ static void user_and_password_are_used_and_not_shown(void **state)
 	_cleanup_free_ char *url =
 		string_format("http://joe:secret@127.0.0.1:%u/dir/a", server->port);
 	const struct source_options options = {.format = "qcow2",
-					       .file = {.http_timing = &impatient}};
+					       .file = {.http_timing = &patient}};
 	struct source *source;
 
 	(void)state;
-	assert_int_equal(open_url(server, "joe:secret@", "/dir/a", &file, &err), 0);
+	assert_int_equal(open_url(server, "joe:secret@", "/dir/a", &patient, &file, &err), 0);
 	assert_string_equal(file->name, label);
 	assert_int_equal(image_file_open_sibling(file, "b", &sibling, &err), 0);
 	assert_int_equal(source_open(url, &options, &source, &err), -1);

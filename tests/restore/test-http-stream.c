@@ -159,7 +159,8 @@ static void what_a_server_does_wrong_is_named(void **state)
 	(void)state;
 	for (size_t i = 0; i < array_length(faults); i++) {
 		struct http_server *server = start(faults[i].answer, SIZE);
-		_cleanup_image_file_ struct image_file *file = open_ok(server, "/a.raw");
+		_cleanup_image_file_ struct image_file *file =
+			open_with(server, "/a.raw", &impatient);
 		_cleanup_error_ struct error err = {0};
 
 		assert_int_equal(read_all(file, server, &err), -1);

@@ -107,7 +107,7 @@ static void tls_server_stop(struct tls_server *server)
 static int open_tls(const struct tls_server *server, const char *name, const char *ca_file,
 		    struct image_file **file, struct error *err)
 {
-	const struct image_file_options options = {.ca_file = ca_file, .http_timing = &impatient};
+	const struct image_file_options options = {.ca_file = ca_file, .http_timing = &patient};
 	_cleanup_free_ char *url = string_format("https://127.0.0.1:%u/%s", server->port, name);
 
 	return image_file_open(url, &options, file, err);

@@ -289,7 +289,8 @@ static void what_a_server_does_wrong_is_named(void **state)
 	(void)state;
 	for (size_t i = 0; i < array_length(faults); i++) {
 		struct http_server *server = start(faults[i].answer, MiB);
-		_cleanup_image_file_ struct image_file *file = open_ok(server, "/a.raw");
+		_cleanup_image_file_ struct image_file *file =
+			open_with(server, "/a.raw", &impatient);
 		_cleanup_error_ struct error err = {0};
 
 		assert_int_equal(image_file_read(file, "data", data, MiB, 0, &err), -1);
@@ -308,15 +309,13 @@ static enum http_server_end answer_first_mebibyte(struct http_server *server, in
 
 static void closing_ends_what_is_under_way(void **state)
 {
-	struct http_timing patient = impatient;
-	const struct image_file_options options = {.http_timing = &patient};
 	struct http_server *server = start(answer_first_mebibyte, SIZE);
-	_cleanup_free_ char *url = string_format("http://127.0.0.1:%u/a", server->port);
+	struct http_timing endless = patient;
 	struct image_file *file;
 
 	(void)state;
-	patient.stall_seconds = 3600;
-	assert_int_equal(image_file_open(url, &options, &file, NULL), 0);
+	endless.stall_seconds = 3600;
+	file = open_with(server, "/a.raw", &endless);
 	check_read(file, server, 0, MiB);
 	while (atomic_load(&server->asked) < 3)
 		usleep(1000);
