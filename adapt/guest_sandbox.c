@@ -19,9 +19,10 @@
 #include <unistd.h>
 
 #include "adapt/guest_seccomp.h"
+#include "base/confine.h"
 #include "base/scope.h"
 
-#define BIT(capability) (1ULL << (capability))
+#define BIT(capability) CONFINE_CAPABILITY(capability)
 
 /*
  * What maintainer scripts and initramfs tools need to handle files of any owner. No SYS_CHROOT (the
@@ -35,10 +36,7 @@ static const uint64_t file_capabilities = BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE)
  * guest_seccomp. */
 static const uint64_t volume_capabilities = BIT(CAP_SYS_ADMIN);
 
-static const struct {
-	int resource;
-	rlim_t limit;
-} limits[] = {
+static const struct confine_limit limits[] = {
 	{RLIMIT_CORE, 0},
 	{RLIMIT_NOFILE, 4096},
 	{RLIMIT_FSIZE, 4ULL << 30}, /* no initramfs is larger; a runaway log would be */
@@ -137,20 +135,6 @@ static int place_udev_database(int tree, struct error *err)
 	return 0;
 }
 
-/* pivot_root() refuses to leave an initramfs; there the new root is moved over the old one. */
-static int change_root(struct error *err)
-{
-	if (syscall(SYS_pivot_root, ".", ".") == 0) {
-		if (umount2(".", MNT_DETACH) < 0)
-			return error_sys(err, errno, "leave the root of the rescue system");
-	} else if (errno != EINVAL || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0) {
-		return error_sys(err, errno, "enter the guest's root");
-	}
-	if (chdir("/") < 0)
-		return error_sys(err, errno, "enter the guest's root");
-	return 0;
-}
-
 /* The working directory is the guest's root. It becomes a mount of its own, without devices. */
 static int enter_root(struct error *err)
 {
@@ -165,7 +149,7 @@ static int enter_root(struct error *err)
 		return error_sys(err, errno, "mount the guest's root without devices");
 	if (move_mount(tree, "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH) < 0 || fchdir(tree) < 0)
 		return error_sys(err, errno, "mount the guest's root");
-	return change_root(err);
+	return confine_root(err);
 }
 
 static int build(const struct sandbox *sandbox, struct error *err)
@@ -183,49 +167,7 @@ static int build(const struct sandbox *sandbox, struct error *err)
 
 static int set_capabilities(uint64_t kept, struct error *err)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {0};
-
-	for (int i = 0; prctl(PR_CAPBSET_READ, i) >= 0; i++)
-		if ((i > 63 || !(kept & BIT(i))) && prctl(PR_CAPBSET_DROP, i) < 0)
-			return error_sys(err, errno, "drop capability %d", i);
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	for (int i = 0; i < 2; i++) {
-		data[i].permitted = (uint32_t)(kept >> (32 * i));
-		data[i].effective = data[i].permitted;
-	}
-	if (syscall(SYS_capset, &header, data) < 0)
-		return error_sys(err, errno, "drop capabilities");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return error_sys(err, errno, "set no_new_privs");
-	return 0;
-}
-
-static int set_limits(struct error *err)
-{
-	for (size_t i = 0; i < array_length(limits); i++) {
-		struct rlimit limit;
-
-		if (getrlimit(limits[i].resource, &limit) < 0)
-			return error_sys(err, errno, "get a resource limit");
-		if (limit.rlim_max > limits[i].limit)
-			limit.rlim_max = limits[i].limit;
-		limit.rlim_cur = limit.rlim_max;
-		if (setrlimit(limits[i].resource, &limit) < 0)
-			return error_sys(err, errno, "set a resource limit");
-	}
-	return 0;
-}
-
-/* When memory ends, it is the guest's program that goes, and not v2p. */
-static void prefer_to_be_killed(void)
-{
-	static const char worst[] = "1000";
-	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	/* Without it the program runs as well. */
-	if (fd >= 0 && write(fd, worst, strlen(worst)) < 0)
-		return;
+	return confine_bounding_set(kept, err) < 0 ? -1 : confine_capabilities(kept, err);
 }
 
 static int status_code(int status)
@@ -299,7 +241,7 @@ static int start_init(const struct sandbox *sandbox, struct error *err)
 	/* A library of v2p may have opened something that would stay open over exec. */
 	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return error_sys(err, errno, "close what is not the program's");
-	if (set_limits(err) < 0)
+	if (confine_limits(limits, array_length(limits), err) < 0)
 		return -1;
 	return drop_privileges(sandbox, err);
 }
@@ -310,7 +252,7 @@ int sandbox_enter(void *context, struct error *err)
 	pid_t init;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prefer_to_be_killed();
+	confine_prefer_to_be_killed();
 	if (fchdir(sandbox->root_fd) < 0)
 		return error_sys(err, errno, "enter the guest's root");
 	if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)

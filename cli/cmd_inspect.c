@@ -67,10 +67,10 @@ static void inspect_guest(const char *path, bool is_raw, struct inspection *in)
 		in->no_guest = string_copy(error_text(&err));
 }
 
-static int inspect_image(const char *path, const char *format, struct inspection *in,
-			 struct error *err)
+static int inspect_image(const char *path, const char *format, const char *ca,
+			 struct inspection *in, struct error *err)
 {
-	const struct source_options options = {.format = format};
+	const struct source_options options = {.format = format, .file = {.ca_file = ca}};
 	_cleanup_source_ struct source *source = NULL;
 
 	if (source_open(path, &options, &source, err) < 0)
@@ -85,18 +85,47 @@ static int inspect_image(const char *path, const char *format, struct inspection
 static int inspect(const struct options *options, struct inspection *in, struct error *err)
 {
 	if (!options->root)
-		return inspect_image(options->arguments.item[0], options->format, in, err);
+		return inspect_image(options->arguments.item[0], options->format, options->ca, in,
+				     err);
 	if (guest_open_root(options->root, &in->guest, err) < 0)
 		return -1;
 	in->has_guest = true;
 	return 0;
 }
 
+static void render_value(json_object *value, struct text *out)
+{
+	const char *before = "";
+
+	if (!json_object_is_type(value, json_type_object)) {
+		text_add(out, value ? json_object_get_string(value) : "-");
+		return;
+	}
+	json_object_object_foreach(value, name, member)
+	{
+		text_addf(out, "%s%s %s", before, name,
+			  member ? json_object_get_string(member) : "-");
+		before = ", ";
+	}
+}
+
+/* A list has a line for each entry. */
+static void render_fact(const char *name, json_object *value, struct text *out)
+{
+	bool is_list = json_object_is_type(value, json_type_array);
+	size_t count = is_list ? json_object_array_length(value) : 1;
+
+	for (size_t i = 0; i < count; i++) {
+		text_addf(out, "%-16s ", i ? "" : name);
+		render_value(is_list ? json_object_array_get_idx(value, i) : value, out);
+		text_add(out, "\n");
+	}
+}
+
 static void render_text(const struct inspection *in, struct text *out)
 {
 	if (in->image) {
-		json_object_object_foreach(in->image, name, value) text_addf(
-			out, "%-16s %s\n", name, value ? json_object_get_string(value) : "-");
+		json_object_object_foreach(in->image, name, value) render_fact(name, value, out);
 		render_layout(&in->layout, out);
 	}
 	if (in->has_guest)

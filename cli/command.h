@@ -33,5 +33,7 @@ enum exit_status command_restore(const struct options *options, struct output *o
 				 struct error *err);
 enum exit_status command_adapt(const struct options *options, struct output *output,
 			       struct error *err);
+enum exit_status command_verify(const struct options *options, struct output *output,
+				struct error *err);
 enum exit_status command_profile(const struct options *options, struct output *output,
 				 struct error *err);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "cli/fetch.h"
 
-#include <curl/curl.h>
-
-#include "base/version.h"
+#include "base/scope.h"
+#include "restore/http.h"
 
 struct body {
 	struct text *out;
@@ -11,16 +10,11 @@ struct body {
 	bool is_too_large;
 };
 
-bool is_url(const char *string)
-{
-	return has_prefix(string, "http://") || has_prefix(string, "https://");
-}
-
 static size_t receive(char *data, size_t size, size_t count, void *context)
 {
 	struct body *body = context;
 
-	if (body->out->length + size * count > body->limit) {
+	if (size * count > body->limit - body->out->length) {
 		body->is_too_large = true;
 		return 0;
 	}
@@ -28,41 +22,26 @@ static size_t receive(char *data, size_t size, size_t count, void *context)
 	return size * count;
 }
 
-static CURLcode perform(CURL *curl, const char *url, struct body *body, char *message)
+static int perform(CURL *curl, struct body *body, const char *message, struct error *err)
 {
-	curl_easy_setopt(curl, CURLOPT_URL, url);
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-	curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 5L);
-	curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 30L);
-	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 30L);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_USERAGENT, "v2p/" V2P_VERSION);
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
+	CURLcode code;
+
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
-	return curl_easy_perform(curl);
+	code = curl_easy_perform(curl);
+	if (body->is_too_large)
+		return error_set(err, "larger than the %zu bytes that are allowed", body->limit);
+	return code == CURLE_OK ? 0 : http_error(err, curl, code, message);
 }
 
 int fetch_url(const char *url, size_t limit, struct text *out, struct error *err)
 {
+	_cleanup_free_ char *label = http_url_label(url);
 	char message[CURL_ERROR_SIZE] = "";
 	struct body body = {out, limit, false};
-	CURL *curl = curl_easy_init();
-	CURLcode code;
+	CURL *curl = http_easy_new(url, NULL, &http_timing_usual, message, err);
+	int r = curl ? perform(curl, &body, message, err) : -1;
 
-	if (!curl)
-		return error_set(err, "fetch %s: libcurl cannot be initialised", url);
-	code = perform(curl, url, &body, message);
 	curl_easy_cleanup(curl);
-	if (body.is_too_large)
-		return error_set(err, "fetch %s: larger than the %zu bytes that are allowed", url,
-				 limit);
-	if (code != CURLE_OK)
-		return error_set(err, "fetch %s: %s", url,
-				 *message ? message : curl_easy_strerror(code));
-	return 0;
+	return r < 0 ? error_in(err, "fetch %s", label) : 0;
 }

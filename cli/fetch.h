@@ -3,12 +3,10 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
 #include "base/text.h"
 
-bool is_url(const char *string);
 /* More than limit bytes, a status that is not 2xx, and half a minute without a byte are errors. */
 int fetch_url(const char *url, size_t limit, struct text *out, struct error *err);

@@ -31,10 +31,11 @@ static const struct command commands[] = {
 	 "everything restore would do, and whether it will boot (not "
 	 "supported yet)",
 	 "Not supported yet.", 0, not_supported},
-	{"restore", "IMAGE DISK", "write the image, adapt the system on it, verify, report",
+	{"restore", "IMAGE DISK...", "write the image, adapt the system on it, verify, report",
 	 "DISK is a path or a rule that must match exactly one disk: serial=, wwn=, model=, "
 	 "transport=, by-id= (shell patterns), size>=200G, rotational=0, removable=0, smallest, "
 	 "largest; several joined by commas. A regular file is as good a disk as a device. "
+	 "IMAGE is a path, PATH@SNAPSHOT, an http, https or nbd URI, or - for standard input. "
 	 "With --profile, IMAGE and DISK come from the profile.",
 	 COMMAND_RESTORE, command_restore},
 	{"adapt", "DISK | --root DIR", "adaptation alone, on a disk that is already written",
@@ -44,8 +45,11 @@ static const struct command commands[] = {
 	 COMMAND_ADAPT, command_adapt},
 	{"drivers", "IMAGE|DISK", "which module drives which device (not supported yet)",
 	 "Not supported yet.", 0, not_supported},
-	{"verify", "IMAGE DISK", "compare what is on the disk with the image (not supported yet)",
-	 "Not supported yet.", 0, not_supported},
+	{"verify", "IMAGE DISK", "compare what is on the disk with the image",
+	 "Reads both and writes nothing. What no file system in the image uses is left out, as "
+	 "restore "
+	 "leaves it out. A system that was adapted or grown differs by design.",
+	 COMMAND_VERIFY, command_verify},
 	{"profile", "FILE|DIR|URL", "check profiles and show the one that matches this machine",
 	 "Exactly one of the profiles must match. --get prints a single value of it.",
 	 COMMAND_PROFILE, command_profile},

@@ -14,12 +14,14 @@ enum command_bit {
 	COMMAND_RESTORE = 1 << 2,
 	COMMAND_ADAPT = 1 << 3,
 	COMMAND_PROFILE = 1 << 4,
+	COMMAND_VERIFY = 1 << 5,
 	COMMAND_ALL = ~0,
 };
 
 struct options {
-	bool help, json, yes, dry_run, no_adapt;
-	char *format, *hardware, *pci_dump, *log, *progress, *root, *get, *report;
+	bool help, json, yes, dry_run, no_adapt, no_verify, resume, used_blocks, no_used_blocks;
+	char *format, *ca, *checksum, *signature, *key;
+	char *hardware, *pci_dump, *log, *progress, *root, *get, *report;
 	struct strings profiles;
 	struct strings arguments; /* what is not an option */
 };

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/scope.h"
 #include "cli/fetch.h"
+#include "restore/http.h"
 
 struct key {
 	const char *section, *name;
@@ -76,8 +77,15 @@ static const struct key keys[] = {
 	 "a disk rule such as size>=200G"},
 	{"Image", "path", FIELD(image), NULL, NULL, NULL},
 	{"Image", "format", FIELD(format), NULL, NULL, NULL},
+	{"Image", "checksum", FIELD(checksum), NULL, NULL, NULL},
+	{"Image", "signature", FIELD(signature), NULL, NULL, NULL},
+	{"Image", "key", FIELD(key), NULL, NULL, NULL},
+	{"Image", "ca-file", FIELD(ca_file), NULL, NULL, NULL},
 	{"Disk", "rule", FIELD(rule), NULL, check_disk,
 	 "a path or a disk rule such as size>=200G,rotational=0"},
+	{"Disk", "resume", FIELD(resume), yes_no, NULL, NULL},
+	{"Disk", "verify", FIELD(verify), yes_no, NULL, NULL},
+	{"Disk", "used-blocks", FIELD(used_blocks), yes_no, NULL, NULL},
 	{"Adapt", "enabled", RAW(adapt), yes_no, NULL, NULL},
 	{"Adapt", "skip", FIELD(skip), NULL, NULL, NULL},
 	{"Network", "mode", RAW(network), network_modes, NULL, NULL},
@@ -165,17 +173,26 @@ static int handle(void *context, const char *section, const char *name, const ch
 }
 
 /* Relative to where the profile lies, so that a medium can be mounted anywhere. */
-static void resolve_image(struct profile *profile)
+static void resolve(const struct profile *profile, char **name)
 {
 	const char *slash = strrchr(profile->origin, '/');
 	char *path;
 
-	if (!profile->image || profile->image[0] == '/' || !slash || strstr(profile->image, "://"))
+	if (!*name || **name == '/' || !slash || strstr(*name, "://") ||
+	    has_prefix(*name, "sha256:"))
 		return;
-	path = string_format("%.*s/%s", (int)(slash - profile->origin), profile->origin,
-			     profile->image);
-	free(profile->image);
-	profile->image = path;
+	path = string_format("%.*s/%s", (int)(slash - profile->origin), profile->origin, *name);
+	free(*name);
+	*name = path;
+}
+
+static void resolve_files(struct profile *profile)
+{
+	char **names[] = {&profile->image, &profile->checksum, &profile->signature, &profile->key,
+			  &profile->ca_file};
+
+	for (size_t i = 0; i < array_length(names); i++)
+		resolve(profile, names[i]);
 }
 
 static void take_raw(struct profile *profile, struct raw *raw)
@@ -204,7 +221,7 @@ int profile_parse(const char *origin, const char *text, struct profile *out, str
 				 line);
 	if (line != 0)
 		return error_set(err, "profile %s, line %d: %s", origin, line, error_text(&reason));
-	resolve_image(&profile);
+	resolve_files(&profile);
 	*out = profile;
 	profile = (struct profile){0};
 	return 0;
@@ -279,7 +296,7 @@ static int list_files(const struct strings *from, struct strings *files, struct 
 	for (size_t i = 0; i < from->count; i++) {
 		struct stat st;
 
-		if (!is_url(from->item[i]) && stat(from->item[i], &st) == 0 &&
+		if (!http_is_url(from->item[i]) && stat(from->item[i], &st) == 0 &&
 		    S_ISDIR(st.st_mode)) {
 			if (list_directory(from->item[i], files, err) < 0)
 				return -1;
@@ -294,8 +311,8 @@ static int list_files(const struct strings *from, struct strings *files, struct 
 static int profile_read(const char *origin, struct profile *out, struct error *err)
 {
 	_cleanup_text_ struct text text = {0};
-	int r = is_url(origin) ? fetch_url(origin, PROFILE_LIMIT, &text, err)
-			       : file_read(origin, PROFILE_LIMIT, &text, err);
+	int r = http_is_url(origin) ? fetch_url(origin, PROFILE_LIMIT, &text, err)
+				    : file_read(origin, PROFILE_LIMIT, &text, err);
 
 	if (r < 0)
 		return error_in(err, "read profile");
@@ -420,10 +437,12 @@ json_object *profile_json(const struct profile *profile)
 void profile_release(struct profile *profile)
 {
 	char **fields[] = {
-		&profile->origin,   &profile->vendor, &profile->product, &profile->serial,
-		&profile->board,    &profile->mac,    &profile->pci,     &profile->disk_size,
-		&profile->skip,     &profile->image,  &profile->format,  &profile->rule,
-		&profile->hostname, &profile->report, &profile->after,
+		&profile->origin,    &profile->vendor,      &profile->product, &profile->serial,
+		&profile->board,     &profile->mac,         &profile->pci,     &profile->disk_size,
+		&profile->skip,      &profile->image,       &profile->format,  &profile->rule,
+		&profile->hostname,  &profile->report,      &profile->after,   &profile->checksum,
+		&profile->signature, &profile->key,         &profile->ca_file, &profile->resume,
+		&profile->verify,    &profile->used_blocks,
 	};
 
 	for (size_t i = 0; i < array_length(fields); i++)

@@ -4,8 +4,9 @@
  *
  *   [Match]    vendor product serial board mac pci disk-size: shell patterns (pci: "8086:2922";
  *              disk-size: a rule such as size>=200G); all that are given must hold for the machine
- *   [Image]    path (relative to the profile's own directory), format
- *   [Disk]     rule (a path or a rule, see disk.h)
+ *   [Image]    path (relative to the profile's own directory), format, checksum, signature, key,
+ *              ca-file (these four: see v2p(8) --checksum; files as path)
+ *   [Disk]     rule (a path or a rule, see disk.h), resume, verify, used-blocks = yes|no
  *   [Adapt]    enabled = yes|no, skip = names of steps
  *   [Network]  mode = map|dhcp|keep
  *   [Identity] hostname
@@ -30,7 +31,9 @@ struct profile {
 	char *vendor, *product, *serial, *board, *mac, *pci, *disk_size;
 	char *image,
 		*format; /* image is absolute, or relative to the working directory as origin is */
+	char *checksum, *signature, *key, *ca_file;
 	char *rule;
+	char *resume, *verify, *used_blocks; /* "yes", "no" or NULL */
 	bool adapt;
 	char *skip; /* names of steps, separated by commas or spaces */
 	enum network_mode network;

@@ -9,9 +9,10 @@
 
 #include "base/scope.h"
 #include "base/text.h"
+#include "restore/http.h"
 #include "restore/image_file_kinds.h"
 
-static struct image_file *file_new(const char *name, const struct image_file_ops *ops)
+struct image_file *image_file_new(const char *name, const struct image_file_ops *ops)
 {
 	struct image_file *file = calloc(1, sizeof(*file));
 
@@ -23,9 +24,14 @@ static struct image_file *file_new(const char *name, const struct image_file_ops
 	return file;
 }
 
+char *image_file_label(const char *name)
+{
+	return http_is_url(name) ? http_url_label(name) : string_copy(name);
+}
+
 int image_file_open_fd(int fd, const char *name, struct image_file **out, struct error *err)
 {
-	_cleanup_image_file_ struct image_file *file = file_new(name, &image_file_local_ops);
+	_cleanup_image_file_ struct image_file *file = image_file_new(name, &image_file_local_ops);
 
 	file->fd = fd;
 	if (image_file_local_measure(file, err) < 0)
@@ -37,7 +43,7 @@ int image_file_open_fd(int fd, const char *name, struct image_file **out, struct
 static int open_stdin(struct image_file **out, struct error *err)
 {
 	_cleanup_image_file_ struct image_file *file =
-		file_new("standard input", &image_file_stdin_ops);
+		image_file_new("standard input", &image_file_stdin_ops);
 
 	if (image_file_stdin_open(file, err) < 0)
 		return -1;
@@ -50,7 +56,8 @@ int image_file_open(const char *name, const struct image_file_options *options,
 {
 	int fd;
 
-	(void)options;
+	if (http_is_url(name))
+		return image_file_http_open(name, options, out, err);
 	if (string_equal(name, "-"))
 		return open_stdin(out, err);
 	fd = image_file_local_open(name, err);

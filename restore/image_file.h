@@ -23,7 +23,7 @@ enum { IMAGE_FILE_HEAD = 64 << 10 }; /* what image_file_peek() reaches */
 
 struct image_file {
 	const struct image_file_ops *ops;
-	char *name;    /* path, URL, "standard input": for messages */
+	char *name;    /* path, URL without password, "standard input": for messages */
 	int fd;        /* of a file or device of this machine; -1: there is none */
 	uint64_t size; /* IMAGE_FILE_SIZE_UNKNOWN where it shows at the end only; never 0 */
 	bool is_seekable;
@@ -34,8 +34,11 @@ struct image_file {
 	void *state; /* the kind's own */
 };
 
+struct http_timing;
+
 struct image_file_options {
 	const char *ca_file; /* PEM certificates to trust for https instead of the system's; NULL */
+	const struct http_timing *http_timing; /* patience with servers; NULL: the usual */
 };
 
 struct image_file_ops {
@@ -59,6 +62,8 @@ struct image_file_ops {
  * do not name the file: the caller says what it opens. */
 int image_file_open(const char *name, const struct image_file_options *options,
 		    struct image_file **out, struct error *err);
+/* The name as messages show it, a URL without user name and password: heap, the caller frees. */
+char *image_file_label(const char *name);
 /* A regular file or block device of this machine. fd becomes the file's own, after an error, too.
  */
 int image_file_open_fd(int fd, const char *name, struct image_file **out, struct error *err);

@@ -10,6 +10,7 @@
 
 #include "base/scope.h"
 #include "restore/target.h"
+#include "restore/used_blocks.h"
 
 static int count_extents(struct source *source, struct plan *plan, struct error *err)
 {
@@ -22,8 +23,10 @@ static int count_extents(struct source *source, struct plan *plan, struct error 
 			return -1;
 		if (extent.kind == EXTENT_DATA)
 			plan->data_bytes += extent.length;
-		else
+		else if (extent.kind == EXTENT_ZERO)
 			plan->zero_bytes += extent.length;
+		else
+			plan->unused_bytes += extent.length;
 		offset += extent.length;
 	}
 	return 0;
@@ -43,29 +46,66 @@ static void describe_new_file(const char *path, uint64_t size, struct disk *disk
 	};
 }
 
-static int find_disk(const char *disk_or_rule, struct plan *plan, struct error *err)
+static int find_by_path(const char *path, const struct plan *plan, struct plan_target *target,
+			struct error *err)
+{
+	if (access(path, F_OK) == 0 || has_prefix(path, "/dev/"))
+		return disk_describe(path, &target->disk, err);
+	/* "sda" and "smalest" are typing errors, not files that somebody wants. */
+	if (!strpbrk(path, "/."))
+		return error_set(err,
+				 "'%s' is neither a rule nor a file that exists: a disk is "
+				 "named as /dev/%s, a file that is to be made as ./%s",
+				 path, path, path);
+	describe_new_file(path, plan->image_size, &target->disk);
+	target->creates_file = true;
+	return 0;
+}
+
+static int find_disk(const char *disk_or_rule, const struct plan *plan, struct plan_target *target,
+		     struct error *err)
 {
 	struct disks disks = {0};
 	int r;
 
-	if (!disk_is_rule(disk_or_rule)) {
-		if (access(disk_or_rule, F_OK) == 0 || has_prefix(disk_or_rule, "/dev/"))
-			return disk_describe(disk_or_rule, &plan->disk, err);
-		/* "sda" and "smalest" are typing errors, not files that somebody wants. */
-		if (!strpbrk(disk_or_rule, "/."))
-			return error_set(err,
-					 "'%s' is neither a rule nor a file that exists: a disk is "
-					 "named as /dev/%s, a file that is to be made as ./%s",
-					 disk_or_rule, disk_or_rule, disk_or_rule);
-		describe_new_file(disk_or_rule, plan->image_size, &plan->disk);
-		plan->creates_file = true;
-		return 0;
-	}
+	if (!disk_is_rule(disk_or_rule))
+		return find_by_path(disk_or_rule, plan, target, err);
 	if (disks_list(&disks, err) < 0)
 		return -1;
-	r = disk_choose(&disks, disk_or_rule, &plan->disk, err);
+	r = disk_choose(&disks, disk_or_rule, &target->disk, err);
 	disks_release(&disks);
 	return r;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat first, second;
+
+	if (strcmp(a, b) == 0)
+		return true;
+	if (stat(a, &first) < 0 || stat(b, &second) < 0)
+		return false;
+	if (S_ISBLK(first.st_mode) && S_ISBLK(second.st_mode))
+		return first.st_rdev == second.st_rdev;
+	return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+static int find_disks(const struct strings *names, struct plan *plan, struct error *err)
+{
+	plan->target = calloc(names->count, sizeof(*plan->target));
+	if (!plan->target)
+		abort();
+	for (size_t i = 0; i < names->count; i++) {
+		struct plan_target *target = &plan->target[plan->target_count++];
+
+		if (find_disk(names->item[i], plan, target, err) < 0)
+			return -1;
+		for (size_t k = 0; k < i; k++)
+			if (is_same_file(plan->target[k].disk.path, target->disk.path))
+				return error_set(err, "%s is named twice, as '%s' and as '%s'",
+						 target->disk.path, names->item[k], names->item[i]);
+	}
+	return 0;
 }
 
 static bool is_image_itself(const struct source *source, const struct disk *disk)
@@ -96,65 +136,109 @@ static bool is_image_part_of(const struct source *source, const struct disk *dis
 
 /* Before the image's tables are read: those of a hostile image can be as long as the disk that it
  * claims to be, and a real one that does not fit is refused at once. */
-static int check_size(const struct source *source, const struct plan *plan, struct error *err)
+static int check_sizes(const struct source *source, const struct plan *plan, struct error *err)
 {
 	const struct layout bare = {.disk_size = source->size};
 
-	if (layout_check(&bare, plan->disk.size, 0, err) < 0)
-		return error_in(err, "restore %s to %s", source->name, plan->disk.path);
+	for (size_t i = 0; i < plan->target_count; i++)
+		if (layout_check(&bare, plan->target[i].disk.size, 0, err) < 0)
+			return error_in(err, "restore %s to %s", source->name,
+					plan->target[i].disk.path);
 	return 0;
 }
 
-static int plan_disk(struct source *source, struct plan *plan, struct error *err)
+static int plan_target(struct source *source, const struct plan *plan, struct plan_target *target,
+		       struct error *err)
 {
+	const struct disk *disk = &target->disk;
 	/* A file has no sectors of its own: it takes any table. */
-	uint32_t sector = plan->disk.is_file ? 0 : plan->disk.logical_sector;
+	uint32_t sector = disk->is_file ? 0 : disk->logical_sector;
 
-	if (is_image_itself(source, &plan->disk))
-		return error_set(err,
-				 "%s is the image itself: name the disk to "
-				 "write to",
-				 plan->disk.path);
-	if (is_image_part_of(source, &plan->disk))
+	if (is_image_itself(source, disk))
+		return error_set(err, "%s is the image itself: name the disk to write to",
+				 disk->path);
+	if (is_image_part_of(source, disk))
 		return error_set(err,
 				 "the image %s is a part of %s, which would be overwritten: copy "
 				 "it elsewhere first",
-				 source->name, plan->disk.path);
-	if (!plan->creates_file && target_check(&plan->disk, err) < 0)
+				 source->name, disk->path);
+	if (!target->creates_file && target_check(disk, err) < 0)
 		return -1;
-	if (layout_check(&plan->layout, plan->disk.size, sector, err) < 0)
-		return error_in(err, "restore %s to %s", source->name, plan->disk.path);
-	return layout_plan_growth(&plan->layout, plan->disk.size, &plan->growth, err);
+	if (layout_check(&plan->layout, disk->size, sector, err) < 0)
+		return error_in(err, "restore %s to %s", source->name, disk->path);
+	return layout_plan_growth(&plan->layout, disk->size, &target->growth, err);
 }
 
-int plan_make(struct source *source, const char *disk_or_rule, struct plan *out, struct error *err)
+static int plan_image(struct source *source, enum plan_blocks blocks, struct plan *plan,
+		      struct error *err)
+{
+	plan->image = source_describe(source);
+	if (layout_read_source(source, &plan->layout, err) < 0)
+		return -1;
+	if (source->is_stream)
+		return 0;
+	if (blocks == PLAN_USED_BLOCKS && !source->used &&
+	    used_blocks_find(source, &plan->layout, &source->used, err) < 0)
+		return -1;
+	if (source->used)
+		plan->used_blocks = used_blocks_json(source->used);
+	return count_extents(source, plan, err);
+}
+
+static void plan_warn(struct plan *plan)
+{
+	if (plan->is_stream)
+		strings_add(&plan->warnings,
+			    "the image is read as a stream: how large it is and what its "
+			    "partitions hold shows only while it is written");
+	else if (!plan->layout.table)
+		strings_add(&plan->warnings,
+			    "the image has no partition table: nothing in it is grown");
+	for (size_t i = 0; i < plan->target_count; i++)
+		if (plan->target[i].growth.why_not && plan->target[i].disk.size > plan->image_size)
+			strings_addf(&plan->warnings, "the additional space of %s stays unused: %s",
+				     plan->target[i].disk.path, plan->target[i].growth.why_not);
+}
+
+int plan_make(struct source *source, const struct strings *disks, enum plan_blocks blocks,
+	      struct plan *out, struct error *err)
 {
 	_cleanup_plan_ struct plan plan = {0};
 
 	plan.image_size = source->size;
+	plan.is_stream = source->is_stream;
 	if (source_is_being_written(source))
 		return error_set(err,
 				 "%s is in use by a running virtual machine: shut that down, or "
 				 "make a copy of a snapshot first",
 				 source->name);
-	if (find_disk(disk_or_rule, &plan, err) < 0 || check_size(source, &plan, err) < 0 ||
-	    source_check(source, err) < 0)
+	if (find_disks(disks, &plan, err) < 0 || check_sizes(source, &plan, err) < 0 ||
+	    source_check(source, err) < 0 || plan_image(source, blocks, &plan, err) < 0)
 		return -1;
-	plan.image = source_describe(source);
-	if (count_extents(source, &plan, err) < 0)
-		return -1;
-	if (layout_read_source(source, &plan.layout, err) < 0)
-		return -1;
-	if (plan_disk(source, &plan, err) < 0)
-		return -1;
-	if (!plan.layout.table)
-		strings_add(&plan.warnings,
-			    "the image has no partition table: nothing in it is grown");
-	if (plan.growth.why_not && plan.disk.size > plan.image_size)
-		strings_addf(&plan.warnings, "the disk's additional space stays unused: %s",
-			     plan.growth.why_not);
+	for (size_t i = 0; i < plan.target_count; i++)
+		if (plan_target(source, &plan, &plan.target[i], err) < 0)
+			return -1;
+	plan_warn(&plan);
 	*out = plan;
 	plan = (struct plan){0};
+	return 0;
+}
+
+int plan_complete(struct plan *plan, struct plan_target *target, struct error *err)
+{
+	_cleanup_layout_ struct layout found = {0};
+	struct growth growth = {0};
+
+	if (!plan->is_stream)
+		return 0;
+	if (layout_read(target->disk.path, &found, err) < 0 ||
+	    layout_plan_growth(&found, target->disk.size, &growth, err) < 0)
+		return -1;
+	growth_release(&target->growth);
+	target->growth = growth;
+	layout_release(&plan->layout);
+	plan->layout = found;
+	found = (struct layout){0};
 	return 0;
 }
 
@@ -219,6 +303,28 @@ int plan_check_adaptable(const struct plan *plan, enum plan_firmware firmware, s
 	return check_firmware(plan, firmware, err);
 }
 
+static json_object *targets_json(const struct plan *plan)
+{
+	json_object *out = json_object_new_array();
+
+	for (size_t i = 0; i < plan->target_count; i++) {
+		const struct plan_target *target = &plan->target[i];
+		json_object *entry = json_object_new_object();
+
+		json_object_object_add(entry, "disk", disk_json(&target->disk));
+		json_object_object_add(entry, "creates-file",
+				       json_object_new_boolean(target->creates_file));
+		json_object_object_add(entry, "growth", growth_json(&target->growth));
+		json_object_array_add(out, entry);
+	}
+	return out;
+}
+
+static void add_bytes(json_object *out, const char *name, const struct plan *plan, uint64_t bytes)
+{
+	json_object_object_add(out, name, plan->is_stream ? NULL : json_object_new_uint64(bytes));
+}
+
 json_object *plan_json(const struct plan *plan)
 {
 	json_object *out = json_object_new_object();
@@ -227,43 +333,66 @@ json_object *plan_json(const struct plan *plan)
 	for (size_t i = 0; i < plan->warnings.count; i++)
 		json_object_array_add(warnings, json_object_new_string(plan->warnings.item[i]));
 	json_object_object_add(out, "image", json_object_get(plan->image));
-	json_object_object_add(out, "data-bytes", json_object_new_int64((int64_t)plan->data_bytes));
-	json_object_object_add(out, "zero-bytes", json_object_new_int64((int64_t)plan->zero_bytes));
+	add_bytes(out, "data-bytes", plan, plan->data_bytes);
+	add_bytes(out, "zero-bytes", plan, plan->zero_bytes);
+	add_bytes(out, "unused-bytes", plan, plan->unused_bytes);
+	json_object_object_add(out, "used-blocks", json_object_get(plan->used_blocks));
 	json_object_object_add(out, "layout", layout_json(&plan->layout));
-	json_object_object_add(out, "disk", disk_json(&plan->disk));
-	json_object_object_add(out, "creates-file", json_object_new_boolean(plan->creates_file));
-	json_object_object_add(out, "growth", growth_json(&plan->growth));
+	json_object_object_add(out, "targets", targets_json(plan));
 	json_object_object_add(out, "warnings", warnings);
 	return out;
 }
 
-void plan_render(const struct plan *plan, struct text *out)
+static void render_image(const struct plan *plan, struct text *out)
 {
-	_cleanup_free_ char *image_size = size_format(plan->image_size);
+	_cleanup_free_ char *size = size_format(plan->image_size);
 	_cleanup_free_ char *data = size_format(plan->data_bytes);
 	_cleanup_free_ char *zeroes = size_format(plan->zero_bytes);
-	_cleanup_free_ char *disk_size = size_format(plan->disk.size);
-	const struct growth *growth = &plan->growth;
+	_cleanup_free_ char *unused = size_format(plan->unused_bytes);
 
-	text_add(out, "Plan\n");
-	text_addf(out, "  image   %s (%s, %s): %s of data, %s of zeroes\n",
+	text_addf(out, "  image   %s (%s, ",
 		  json_object_get_string(json_object_object_get(plan->image, "path")),
-		  json_object_get_string(json_object_object_get(plan->image, "format")), image_size,
-		  data, zeroes);
-	text_addf(out, "  disk    %s (%s%s%s%s%s): everything on it is overwritten\n",
-		  plan->disk.path, disk_size, plan->disk.model ? ", " : "",
-		  plan->disk.model ? plan->disk.model : "", plan->disk.serial ? ", serial " : "",
-		  plan->disk.serial ? plan->disk.serial : "");
+		  json_object_get_string(json_object_object_get(plan->image, "format")));
+	if (plan->is_stream) {
+		text_addf(out, "at least %s, read as a stream)\n", size);
+		return;
+	}
+	text_addf(out, "%s): %s of data, %s of zeroes", size, data, zeroes);
+	if (plan->unused_bytes)
+		text_addf(out, ", %s that its file systems do not use", unused);
+	text_add(out, "\n");
+}
+
+static void render_growth(const struct growth *growth, struct text *out)
+{
+	_cleanup_free_ char *from = size_format(growth->partition_from);
+	_cleanup_free_ char *to = size_format(growth->partition_to);
+
 	if (growth->moves_backup_gpt)
 		text_add(out, "  table   the backup GPT moves to the end of the disk\n");
-	if (growth->partition) {
-		_cleanup_free_ char *from = size_format(growth->partition_from);
-		_cleanup_free_ char *to = size_format(growth->partition_to);
-
+	if (growth->partition)
 		text_addf(out, "  grow    partition %d from %s to %s%s%s\n", growth->partition,
 			  from, to, growth->filesystem ? ", with its " : "",
 			  growth->filesystem ? growth->filesystem : "");
-	}
+}
+
+static void render_target(const struct plan_target *target, struct text *out)
+{
+	const struct disk *disk = &target->disk;
+	_cleanup_free_ char *size = size_format(disk->size);
+
+	text_addf(out, "  disk    %s (%s%s%s%s%s): everything on it is overwritten\n", disk->path,
+		  size, disk->model ? ", " : "", disk->model ? disk->model : "",
+		  disk->serial ? ", serial " : "", disk->serial ? disk->serial : "");
+	render_growth(&target->growth, out);
+}
+
+void plan_render(const struct plan *plan, struct text *out)
+{
+	text_add(out, "Plan\n");
+	render_image(plan, out);
+	for (size_t i = 0; i < plan->target_count; i++)
+		render_target(&plan->target[i], out);
 	for (size_t i = 0; i < plan->warnings.count; i++)
 		text_addf(out, "  warning %s\n", plan->warnings.item[i]);
 }
@@ -273,9 +402,13 @@ void plan_release(struct plan *plan)
 	if (!plan)
 		return;
 	json_object_put(plan->image);
+	json_object_put(plan->used_blocks);
 	layout_release(&plan->layout);
-	disk_release(&plan->disk);
-	growth_release(&plan->growth);
+	for (size_t i = 0; i < plan->target_count; i++) {
+		disk_release(&plan->target[i].disk);
+		growth_release(&plan->target[i].growth);
+	}
+	free(plan->target);
 	strings_release(&plan->warnings);
 	*plan = (struct plan){0};
 }

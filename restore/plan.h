@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * plan: everything that restoring an image onto a disk will do, as a value. Made without writing;
+ * plan: everything that restoring an image onto disks will do, as a value. Made without writing;
  * everything that can be refused is refused while it is made. `restore --dry-run` prints the very
  * structure that `restore` carries out.
  */
@@ -16,23 +16,47 @@
 #include "restore/layout.h"
 #include "restore/source.h"
 
-struct plan {
-	json_object *image; /* as source_describe() has it */
-	uint64_t image_size;
-	uint64_t data_bytes, zero_bytes; /* what is written, and what is made zero */
-	struct layout layout;            /* of the image */
+/* One disk that is written to. */
+struct plan_target {
 	struct disk disk;
 	bool creates_file; /* the disk is a regular file that does not exist yet */
 	struct growth growth;
+};
+
+struct plan {
+	json_object *image;       /* as source_describe() has it */
+	json_object *used_blocks; /* as used_blocks_json() has it, or NULL: all is written */
+	uint64_t image_size;
+	/* A stream: image_size is what is certain, how much of it is data shows while writing. */
+	bool is_stream;
+	uint64_t data_bytes, zero_bytes; /* what is written, and what is made zero */
+	uint64_t unused_bytes;           /* what stays as it is on the disk */
+	struct layout layout;            /* of the image */
+	struct plan_target *target;
+	size_t target_count;
 	struct strings warnings;
 };
 
+enum plan_blocks {
+	PLAN_USED_BLOCKS, /* leave out what no file system in the image uses, where that is sure */
+	PLAN_ALL_BLOCKS,
+};
+
 /*
- * disk_or_rule: see disk_choose(); a file that does not exist is made when its name holds a '/' or
- * a '.'. The disk is found and its size compared with the image's, then the image is checked
- * (source_check), then the disk, then whether the one fits the other.
+ * disks: paths or rules, see disk_choose(); a file that does not exist is made when its name holds
+ * a
+ * '/' or a '.'. The disks are found and their sizes compared with the image's, then the image is
+ * checked (source_check), then the disks, then whether the one fits the other. With
+ * PLAN_USED_BLOCKS, source->used is set.
  */
-int plan_make(struct source *source, const char *disk_or_rule, struct plan *out, struct error *err);
+int plan_make(struct source *source, const struct strings *disks, enum plan_blocks blocks,
+	      struct plan *out, struct error *err);
+
+/*
+ * After a stream was written: its table and file systems can only be read from the disk. Sets
+ * layout and the target's growth from there; nothing to do for other sources.
+ */
+int plan_complete(struct plan *plan, struct plan_target *target, struct error *err);
 
 enum plan_firmware { PLAN_FIRMWARE_BIOS, PLAN_FIRMWARE_UEFI, PLAN_FIRMWARE_UNKNOWN };
 

@@ -20,7 +20,8 @@ struct qcow2_unpacker {
 	ZSTD_DCtx *zstd;
 	uint8_t *packed; /* 2 clusters */
 	uint8_t *cluster;
-	uint64_t holds; /* file offset of what cluster is unpacked from; 0: of nothing */
+	const struct qcow2_map *map; /* of the layer that cluster is unpacked from, */
+	uint64_t holds;              /* and the file offset there; 0: it holds nothing */
 };
 
 static void unpacker_free(struct qcow2_unpacker *unpacker)
@@ -42,24 +43,29 @@ static struct qcow2_unpacker *unpacker_new(const struct qcow2_unpackers *unpacke
 		return NULL;
 	unpacker->packed = malloc(2 * unpackers->cluster_size);
 	unpacker->cluster = malloc(unpackers->cluster_size);
-	if (unpackers->compression == QCOW2_ZLIB)
-		unpacker->deflate = libdeflate_alloc_decompressor();
-	else
-		unpacker->zstd = ZSTD_createDCtx();
-	if (unpacker->packed && unpacker->cluster && (unpacker->deflate || unpacker->zstd))
+	unpacker->deflate = libdeflate_alloc_decompressor();
+	unpacker->zstd = ZSTD_createDCtx();
+	if (unpacker->packed && unpacker->cluster && unpacker->deflate && unpacker->zstd)
 		return unpacker;
 	unpacker_free(unpacker);
 	return NULL;
 }
 
+static bool has_at_hand(const struct qcow2_unpacker *unpacker, const struct qcow2_map *map,
+			const struct qcow2_run *run)
+{
+	return unpacker->holds == run->file_offset && unpacker->map == map;
+}
+
 /* One that nobody uses, rather one that has the cluster at hand already. NULL: out of memory. */
-static struct qcow2_unpacker *take(struct qcow2_unpackers *unpackers, uint64_t wanted)
+static struct qcow2_unpacker *take(struct qcow2_unpackers *unpackers, const struct qcow2_map *map,
+				   const struct qcow2_run *run)
 {
 	struct qcow2_unpacker **best = &unpackers->idle, *found;
 
 	pthread_mutex_lock(&unpackers->lock);
 	for (struct qcow2_unpacker **p = best; *p; p = &(*p)->next)
-		if ((*p)->holds == wanted)
+		if (has_at_hand(*p, map, run))
 			best = p;
 	found = *best;
 	if (found)
@@ -120,18 +126,19 @@ static const char *inflate_zstd(struct qcow2_unpacker *unpacker, size_t packed, 
 	return NULL;
 }
 
-static int inflate(const struct qcow2_unpackers *unpackers, struct qcow2_unpacker *unpacker,
+static int inflate(struct qcow2_unpacker *unpacker, const struct qcow2_map *map,
 		   const struct qcow2_run *run, uint8_t *out, struct error *err)
 {
+	size_t length = (size_t)1 << map->header->cluster_bits;
 	const char *wrong;
 
-	if (image_file_read(unpackers->source->file, "compressed cluster", unpacker->packed,
-			    run->packed_length, run->file_offset, err) < 0)
+	if (image_file_read(map->file, "compressed cluster", unpacker->packed, run->packed_length,
+			    run->file_offset, err) < 0)
 		return -1;
-	if (unpackers->compression == QCOW2_ZLIB)
-		wrong = inflate_zlib(unpacker, run->packed_length, out, unpackers->cluster_size);
+	if (map->header->compression == QCOW2_ZLIB)
+		wrong = inflate_zlib(unpacker, run->packed_length, out, length);
 	else
-		wrong = inflate_zstd(unpacker, run->packed_length, out, unpackers->cluster_size);
+		wrong = inflate_zstd(unpacker, run->packed_length, out, length);
 	if (wrong)
 		return error_set(
 			err,
@@ -141,46 +148,43 @@ static int inflate(const struct qcow2_unpackers *unpackers, struct qcow2_unpacke
 	return 0;
 }
 
-static int unpack_part(const struct qcow2_unpackers *unpackers, struct qcow2_unpacker *unpacker,
+static int unpack_part(struct qcow2_unpacker *unpacker, const struct qcow2_map *map,
 		       const struct qcow2_run *run, void *data, size_t length, size_t skip,
 		       struct error *err)
 {
-	if (unpacker->holds != run->file_offset) {
+	if (!has_at_hand(unpacker, map, run)) {
 		unpacker->holds = 0;
-		if (inflate(unpackers, unpacker, run, unpacker->cluster, err) < 0)
+		if (inflate(unpacker, map, run, unpacker->cluster, err) < 0)
 			return -1;
+		unpacker->map = map;
 		unpacker->holds = run->file_offset;
 	}
 	memcpy(data, unpacker->cluster + skip, length);
 	return 0;
 }
 
-int qcow2_unpack(struct qcow2_unpackers *unpackers, const struct qcow2_run *run, void *data,
-		 size_t length, size_t skip, struct error *err)
+int qcow2_unpack(struct qcow2_unpackers *unpackers, const struct qcow2_map *map,
+		 const struct qcow2_run *run, void *data, size_t length, size_t skip,
+		 struct error *err)
 {
-	struct qcow2_unpacker *unpacker = take(unpackers, run->file_offset);
+	struct qcow2_unpacker *unpacker = take(unpackers, map, run);
 	int result;
 
 	if (!unpacker)
 		return error_sys(err, ENOMEM, "unpack compressed cluster");
-	if (length == unpackers->cluster_size)
-		result = inflate(unpackers, unpacker, run, data, err);
+	if (length == (size_t)1 << map->header->cluster_bits)
+		result = inflate(unpacker, map, run, data, err);
 	else
-		result = unpack_part(unpackers, unpacker, run, data, length, skip, err);
+		result = unpack_part(unpacker, map, run, data, length, skip, err);
 	give_back(unpackers, unpacker);
 	return result;
 }
 
-int qcow2_unpackers_init(struct qcow2_unpackers *unpackers, const struct source *source,
-			 const struct qcow2_header *header, struct error *err)
+int qcow2_unpackers_init(struct qcow2_unpackers *unpackers, size_t cluster_size, struct error *err)
 {
 	int number;
 
-	*unpackers = (struct qcow2_unpackers){
-		.source = source,
-		.compression = header->compression,
-		.cluster_size = (size_t)1 << header->cluster_bits,
-	};
+	*unpackers = (struct qcow2_unpackers){.cluster_size = cluster_size};
 	number = pthread_mutex_init(&unpackers->lock, NULL);
 	return number == 0 ? 0 : error_sys(err, number, "make a lock");
 }
@@ -193,5 +197,6 @@ void qcow2_unpackers_release(struct qcow2_unpackers *unpackers)
 		unpackers->idle = unpacker->next;
 		unpacker_free(unpacker);
 	}
-	pthread_mutex_destroy(&unpackers->lock);
+	if (unpackers->cluster_size > 0)
+		pthread_mutex_destroy(&unpackers->lock);
 }

@@ -5,21 +5,47 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/scope.h"
 #include "base/text.h"
 #include "restore/source_foreign.h"
+#include "restore/source_nbd.h"
+#include "restore/source_qemu.h"
+#include "restore/used_blocks.h"
 
 /* raw accepts everything, so it is last. */
-static const struct source_ops *const formats[] = {&source_qcow2_ops, &source_archive_ops,
+static const struct source_ops *const formats[] = {&source_qcow2_ops, &source_vmdk_ops,
+						   &source_archive_ops,
 						   &source_raw_ops};
 
-static const struct source_ops *format_named(const char *name)
+static const struct source_ops *own_format_named(const char *name)
 {
 	for (size_t i = 0; i < array_length(formats); i++)
 		if (string_equal(formats[i]->name, name))
 			return formats[i];
 	return NULL;
+}
+
+/* Of a format that has kinds which only QEMU reads (VMDK), the content says which it is. */
+static int format_named(struct image_file *file, const char *name, const struct source_ops **out,
+			struct error *err)
+{
+	const struct source_ops *other = source_qemu_named(name);
+	uint8_t head[512];
+	size_t length;
+
+	*out = own_format_named(name);
+	if (!*out || !other) {
+		*out = *out ? *out : other;
+		return 0;
+	}
+	if (image_file_peek(file, head, sizeof(head), &length, err) < 0)
+		return -1;
+	if (!(*out)->probe(head, length))
+		*out = other;
+	return 0;
 }
 
 const struct source_ops *source_format_of(const uint8_t *head, size_t length)
@@ -30,11 +56,12 @@ const struct source_ops *source_format_of(const uint8_t *head, size_t length)
 	return NULL;
 }
 
-static int probe(struct image_file *file, const struct source_ops **out, struct error *err)
+int source_probe(struct image_file *file, const struct source_ops **out, struct error *err)
 {
 	_cleanup_free_ uint8_t *head = calloc(1, SOURCE_FOREIGN_HEAD);
 	uint8_t tail[512] = {0};
 	size_t length, tail_length = 0;
+	const char *foreign;
 
 	if (!head)
 		return error_sys(err, ENOMEM, "probe");
@@ -48,18 +75,36 @@ static int probe(struct image_file *file, const struct source_ops **out, struct 
 	*out = source_format_of(head, length < 4096 ? length : 4096);
 	if (*out != &source_raw_ops)
 		return 0;
-	return source_foreign_refuse(file->name, head, length, tail, tail_length, err);
+	if (source_foreign_find(head, length, tail, tail_length, &foreign, err) < 0)
+		return -1;
+	if (foreign)
+		*out = source_qemu_named(foreign);
+	return 0;
+}
+
+static int refuse_format(const char *name, struct error *err)
+{
+	_cleanup_strings_ struct strings known = {0};
+	_cleanup_free_ char *list = NULL;
+
+	for (size_t i = 0; i < array_length(formats); i++)
+		strings_add(&known, formats[i]->name);
+	source_qemu_names(&known);
+	list = strings_join(&known, ", ");
+	return error_set(err, "there is no image format %s; known are %s", name, list);
 }
 
 static int choose_format(struct image_file *file, const char *name, const struct source_ops **out,
 			 struct error *err)
 {
-	*out = name ? format_named(name) : NULL;
+	*out = NULL;
+	if (name && format_named(file, name, out, err) < 0)
+		return -1;
 	if (name && !*out)
-		return source_foreign_unknown(name, err);
+		return refuse_format(name, err);
 	if (!*out && file->is_block_device)
 		*out = &source_raw_ops;
-	if (!*out && probe(file, out, err) < 0)
+	if (!*out && source_probe(file, out, err) < 0)
 		return -1;
 	if (!file->is_seekable && !(*out)->takes_streams)
 		return error_set(err,
@@ -75,6 +120,9 @@ static int open_reader(struct source *source, const struct source_ops *ops,
 {
 	source->ops = ops;
 	source->size_is_known = true;
+	if (options->snapshot && !ops->has_snapshots)
+		return error_set(err, "snapshot '%s': images of the format %s have none",
+				 options->snapshot, ops->name);
 	if (ops->open(source, options, err) < 0)
 		return -1;
 	if (source->size == 0)
@@ -100,28 +148,99 @@ int source_open_ops(const char *name, const struct source_ops *ops, struct image
 	return 0;
 }
 
+/* What a server gives out must be a disk, too: an image file behind it would be taken for raw. */
+static int check_is_disk(struct source *source, struct error *err)
+{
+	_cleanup_free_ uint8_t *head = calloc(1, SOURCE_FOREIGN_HEAD);
+	uint8_t tail[512] = {0};
+	size_t length = source->size < SOURCE_FOREIGN_HEAD ? source->size : SOURCE_FOREIGN_HEAD;
+	size_t tail_length = length < sizeof(tail) ? length : sizeof(tail);
+	const char *format;
+
+	if (!head)
+		return error_sys(err, ENOMEM, "probe");
+	if (source_read(source, head, length, 0, err) < 0 ||
+	    source_read(source, tail, tail_length, source->size - tail_length, err) < 0)
+		return -1;
+	format = source_format_of(head, length < 4096 ? length : 4096)->name;
+	if (string_equal(format, "raw") &&
+	    source_foreign_find(head, length, tail, tail_length, &format, err) < 0)
+		return -1;
+	if (!format)
+		return 0;
+	return error_set(err,
+			 "the server gives out the image file of a disk, and not the disk: start "
+			 "it with the format %s, or use --format raw to write it as it is",
+			 format);
+}
+
+static int open_nbd(const char *name, const struct source_options *options, struct source **out,
+		    struct error *err)
+{
+	const char *format = options ? options->format : NULL;
+	_cleanup_source_ struct source *source = NULL;
+
+	if (format && !string_equal(format, "raw") && !string_equal(format, "nbd"))
+		return error_set(err,
+				 "open image %s: the server gives out the disk itself: start it "
+				 "with the format %s, and leave --format out here",
+				 name, format);
+	if (source_open_ops(name, &source_nbd_ops, NULL, options, &source, err) < 0)
+		return -1;
+	if (!format && check_is_disk(source, err) < 0)
+		return error_in(err, "open image %s", name);
+	*out = steal(&source);
+	return 0;
+}
+
+/* "image.qcow2@before": a path that is not there as a whole, while what stands before an '@' is.
+ * Returns that, which the caller frees, or NULL. */
+static char *split_snapshot(const char *name, const char **snapshot)
+{
+	_cleanup_free_ char *path = string_copy(name);
+	char *at;
+
+	if (access(name, F_OK) == 0)
+		return NULL;
+	while ((at = strrchr(path, '@')) != NULL) {
+		*at = '\0';
+		if (at[1] == '\0' || at == path || access(path, F_OK) < 0)
+			continue;
+		*snapshot = name + (at - path) + 1;
+		return steal(&path);
+	}
+	return NULL;
+}
+
 int source_open(const char *name, const struct source_options *options, struct source **out,
 		struct error *err)
 {
+	struct source_options chosen = options ? *options : (struct source_options){0};
+	_cleanup_free_ char *path = chosen.snapshot ? NULL : split_snapshot(name, &chosen.snapshot);
+	_cleanup_free_ char *label = image_file_label(name);
 	const struct source_ops *ops;
 	struct image_file *file;
 
-	if (image_file_open(name, options ? &options->file : NULL, &file, err) < 0)
-		return error_in(err, "open image %s", name);
-	if (choose_format(file, options ? options->format : NULL, &ops, err) < 0) {
+	if (source_nbd_is_name(name))
+		return open_nbd(name, options, out, err);
+	if (image_file_open(path ? path : name, &chosen.file, &file, err) < 0)
+		return error_in(err, "open image %s", label);
+	if (choose_format(file, chosen.format, &ops, err) < 0) {
 		image_file_close(file);
-		return error_in(err, "open image %s", name);
+		return error_in(err, "open image %s", label);
 	}
-	return source_open_ops(name, ops, file, options, out, err);
+	return source_open_ops(label, ops, file, &chosen, out, err);
 }
 
 void source_close(struct source *source)
 {
 	if (!source)
 		return;
+	used_blocks_free(source->used);
 	if (source->ops)
 		source->ops->close(source);
 	image_file_close(source->file);
+	used_blocks_free(source->used);
 	free(source->name);
 	free(source);
 }
@@ -141,6 +260,9 @@ int source_extent(struct source *source, uint64_t offset, uint64_t length, struc
 	if (source->ops->extent && source->ops->extent(source, offset, length, out, err) < 0)
 		return error_in(err, "look at %s at offset %" PRIu64, source->name, offset);
 	assert(out->offset == offset && out->length > 0 && out->length <= length);
+	/* Zeroes that nobody uses need not be there either. */
+	if (source->used && !used_blocks_is_used(source->used, offset, &out->length))
+		out->kind = EXTENT_UNUSED;
 	return 0;
 }
 

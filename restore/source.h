@@ -61,6 +61,7 @@ struct source {
 struct source_ops {
 	const char *name;   /* "qcow2": what --format takes and what is printed */
 	bool takes_streams; /* reads files that are not seekable, too */
+	bool has_snapshots; /* open() looks at options->snapshot */
 	/* Does the file begin like this format? head holds the first bytes (up to 4096). */
 	bool (*probe)(const uint8_t *head, size_t length);
 	/* name and file are set (file is NULL for readers that open something else by name). Sets
@@ -108,6 +109,9 @@ int source_open(const char *name, const struct source_options *options, struct s
  */
 int source_open_ops(const char *name, const struct source_ops *ops, struct image_file *file,
 		    const struct source_options *options, struct source **out, struct error *err);
+/* The reader that the content asks for; what looks like a format that is not supported is refused
+ * by name. */
+int source_probe(struct image_file *file, const struct source_ops **out, struct error *err);
 void source_close(struct source *source);
 static inline void source_closep(struct source **source)
 {
@@ -150,4 +154,4 @@ json_object *source_describe(const struct source *source);
 /* The reader whose format begins like this; raw where none does. length is at most 4096. */
 const struct source_ops *source_format_of(const uint8_t *head, size_t length);
 
-extern const struct source_ops source_raw_ops, source_qcow2_ops, source_archive_ops;
+extern const struct source_ops source_raw_ops, source_qcow2_ops, source_vmdk_ops, source_archive_ops;

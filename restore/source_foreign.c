@@ -15,8 +15,8 @@ struct signature {
 	const char *bytes;
 	size_t length;
 	const char *what;   /* "a VMDK image" */
-	const char *format; /* qemu-img's name, or NULL where qemu-img cannot help */
-	const char *advice; /* instead of a conversion */
+	const char *format; /* QEMU's name, or NULL where QEMU cannot help */
+	const char *advice; /* where it cannot */
 };
 
 #define SIGNATURE(place, offset, bytes, ...)                                                       \
@@ -30,19 +30,6 @@ static bool carries(const struct signature *signature, const uint8_t *data, size
 	       memcmp(data + signature->offset, signature->bytes, signature->length) == 0;
 }
 
-static int refuse(const struct signature *signature, const char *path, struct error *err)
-{
-	const char *what = signature->what;
-
-	if (!signature->format)
-		return error_set(err, "this is %s, not a disk image that can be written: %s", what,
-				 signature->advice);
-	return error_set(err,
-			 "this is %s, which is not supported yet: convert it first with "
-			 "`qemu-img convert -f %s -O qcow2 %s OUT.qcow2`",
-			 what, signature->format, path);
-}
-
 /*
  * A CD image without a partition table. Hybrid ones carry an MBR and are disks as well; they may be
  * written as they are.
@@ -54,7 +41,6 @@ static bool is_plain_iso(const uint8_t *head, size_t length)
 }
 
 static const struct signature signatures[] = {
-	SIGNATURE(HEAD, 0, "KDMV", "a VMDK image", "vmdk", NULL),
 	SIGNATURE(HEAD, 0, "COWD", "a VMDK image (ESX sparse)", "vmdk", NULL),
 	SIGNATURE(HEAD, 0, "# Disk DescriptorFile",
 		  "a VMDK descriptor (the data is in other files)", "vmdk", NULL),
@@ -66,6 +52,9 @@ static const struct signature signatures[] = {
 	SIGNATURE(HEAD, 0, "WithoutFreeSpace", "a Parallels image", "parallels", NULL),
 	SIGNATURE(HEAD, 0, "WithouFreSpacExt", "a Parallels image", "parallels", NULL),
 	SIGNATURE(TAIL, 0, "koly", "an Apple DMG image", "dmg", NULL),
+	SIGNATURE(HEAD, 0, "Bochs Virtual HD Image", "a Bochs image", "bochs", NULL),
+	SIGNATURE(HEAD, 0, "#!/bin/sh\n#V2.0 Format\nmodprobe cloop", "a cloop image", "cloop",
+		  NULL),
 	SIGNATURE(HEAD, 0, "LUKS\xba\xbe", "a LUKS container", NULL,
 		  "it is encrypted; open it and take an image of what is in it"),
 	SIGNATURE(HEAD, 0, "7z\xbc\xaf\x27\x1c", "a 7-Zip archive", NULL, "unpack it first"),
@@ -75,30 +64,30 @@ static const struct signature signatures[] = {
 		  "it holds a file system, not a disk; restore it with partclone"),
 };
 
-int source_foreign_refuse(const char *path, const uint8_t *head, size_t head_length,
-			  const uint8_t *tail, size_t tail_length, struct error *err)
+static const struct signature *find(const uint8_t *head, size_t head_length, const uint8_t *tail,
+				    size_t tail_length)
 {
 	for (size_t i = 0; i < array_length(signatures); i++) {
 		const struct signature *s = &signatures[i];
 
 		if (s->place == HEAD ? carries(s, head, head_length)
 				     : carries(s, tail, tail_length))
-			return refuse(s, path, err);
+			return s;
 	}
-	if (is_plain_iso(head, head_length))
+	return NULL;
+}
+
+int source_foreign_find(const uint8_t *head, size_t head_length, const uint8_t *tail,
+			size_t tail_length, const char **format, struct error *err)
+{
+	const struct signature *found = find(head, head_length, tail, tail_length);
+
+	*format = found ? found->format : NULL;
+	if (found && !found->format)
+		return error_set(err, "this is %s, not a disk image that can be written: %s",
+				 found->what, found->advice);
+	if (!found && is_plain_iso(head, head_length))
 		return error_set(err, "this is an ISO 9660 image without a partition table, "
 				      "not the image of a disk");
 	return 0;
-}
-
-int source_foreign_unknown(const char *format, struct error *err)
-{
-	for (size_t i = 0; i < array_length(signatures); i++)
-		if (string_equal(signatures[i].format, format))
-			return error_set(err,
-					 "the format %s is not supported yet: convert the image "
-					 "first with `qemu-img convert -f %s -O qcow2`",
-					 format, format);
-	return error_set(err, "there is no image format %s (raw, archive and qcow2 are known)",
-			 format);
 }

@@ -24,7 +24,7 @@ struct used_blocks;
 /*
  * Looks at every partition of the layout (or at the whole disk, where there is no table) and keeps
  * what is needed to answer. source is borrowed and must be one of random access; *out is for
- * source->used, and NULL where nothing can be left out. An error is one of reading the image; a
+ * source->used; where nothing can be left out it says why. An error is one of reading the image; a
  * file system that cannot be understood is none.
  */
 int used_blocks_find(struct source *source, const struct layout *layout, struct used_blocks **out,
@@ -38,5 +38,6 @@ void used_blocks_free(struct used_blocks *used); /* accepts NULL */
  */
 bool used_blocks_is_used(struct used_blocks *used, uint64_t offset, uint64_t *length);
 
-/* [{ "partition", "filesystem", "understood": bool, "why": "…" or null }]; the caller owns it. */
+/* [{ "partition", "filesystem", "understood": bool, "why": "…" or null }]; the caller owns it.
+ * used may be NULL. */
 json_object *used_blocks_json(const struct used_blocks *used);

@@ -58,8 +58,10 @@ static void a_profile_gives_the_answers(void **state)
 static void an_unknown_key_is_refused_with_its_line(void **state)
 {
 	(void)state;
-	expect_refusal("[Disk]\nrulle = smallest\n", "profile /media/profiles/lab.conf, line 2: "
-						     "unknown key rulle in [Disk]: it has rule");
+	expect_refusal("[Disk]\nrulle = smallest\n",
+		       "profile /media/profiles/lab.conf, line 2: "
+		       "unknown key rulle in [Disk]: it has rule, resume, "
+		       "verify, used-blocks");
 }
 
 static void an_unknown_section_is_refused(void **state)

@@ -19,7 +19,8 @@ class Cell:
     medium: str = "kernel"  # restore: kernel (-kernel/-initrd), cdrom or usb (the ISO)
     disk_size: int = 5 << 30
     profile: str = ""       # lines that the profile has beside the usual ones
-    profile_by: str = "path"    # what the kernel command line names: path (data medium) or url
+    # Where profile and image are: path (on the data medium) or url (on a web server).
+    profile_by: str = "path"
     # QEMU's blkdebug rules for the target, to play a disk that fails.
     blkdebug: str = ""
     says: str = ""          # a pattern that must be on the screen

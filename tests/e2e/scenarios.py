@@ -142,11 +142,11 @@ def _medium_alone(qemu, cell, folder, result, echo):
         _expect_text(vm, cell)
 
 
-class _ProfileServer:
+class _Server:
     """Serves the folder over HTTP on a port of the host's loopback, which the guest sees as 10.0.2.2."""
 
     def __init__(self, folder):
-        handler = functools.partial(_QuietHandler, directory=str(folder))
+        handler = functools.partial(_RangeHandler, directory=str(folder))
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.port = self._server.server_address[1]
 
@@ -159,9 +159,43 @@ class _ProfileServer:
         self._server.server_close()
 
 
-class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+class _RangeHandler(http.server.SimpleHTTPRequestHandler):
+    """As the library's, with single byte ranges (RFC 9110, section 14), which it lacks."""
+
+    protocol_version = "HTTP/1.1"
+
     def log_message(self, *_):
         pass
+
+    def send_head(self):
+        path = self.translate_path(self.path)
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if not wanted or not os.path.isfile(path):
+            return super().send_head()
+        size = os.path.getsize(path)
+        first = int(wanted[1])
+        last = min(int(wanted[2] or size - 1), size - 1)
+        if first > last:
+            self.send_error(416)
+            return None
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
+        self.send_header("Content-Length", str(last - first + 1))
+        self.send_header("Last-Modified", self.date_time_string(os.path.getmtime(path)))
+        self.end_headers()
+        file = open(path, "rb")
+        file.seek(first)
+        self._left = last - first + 1
+        return file
+
+    def copyfile(self, source, outputfile):
+        left, self._left = getattr(self, "_left", None), None
+        if left is None:
+            super().copyfile(source, outputfile)
+            return
+        while left and (piece := source.read(min(left, MIB))):
+            outputfile.write(piece)
+            left -= len(piece)
 
 
 def _half_bootable(target):
@@ -182,7 +216,7 @@ def _run_medium(qemu, cell, folder, result, echo):
     log = _log(cell, "restore")
     status = "0" if cell.expect == "marker" else cell.expect.split()[1]
     try:
-        with _ProfileServer(folder) as server, \
+        with _Server(folder) as server, \
              machine.Machine(qemu, args + _medium_args(cell, server.port), log, echo) as vm:
             event = vm.wait("ready")
             _expect(vm, event, "ready", log)
@@ -264,16 +298,17 @@ def _data_medium(qemu, cell, folder):
     tree = folder / "data"
     for sub in ("images", "profiles", "profiles.d"):
         (tree / sub).mkdir(parents=True)
-    (tree / f"images/golden-{cell.image}.qcow2").hardlink_to(image)
-    more = f"{cell.profile}\n" if cell.profile else ""
     by_url = cell.profile_by == "url"
+    name = f"golden-{cell.image}.qcow2"
+    (folder / name if by_url else tree / "images" / name).hardlink_to(image)
+    more = f"{cell.profile}\n" if cell.profile else ""
     profile = PROFILE.format(product=cell.hardware.product, image=cell.image, more=more,
-                             images="/run/v2p/data/images" if by_url else "../images")
+                             images="." if by_url else "../images")
     # By the kernel command line where there is one, else found by matching the machine.
     place = "profiles" if cell.medium == "kernel" else "profiles.d"
     ((folder if by_url else tree / place) / f"{cell.name}.conf").write_text(profile)
     data = folder / "data.ext4"
-    size = image.stat().st_size + 96 * MIB
+    size = (0 if by_url else image.stat().st_size) + 96 * MIB
     with open(data, "wb") as file:
         file.truncate(size)
     subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "V2P-DATA", "-m", "0", "-d", tree,

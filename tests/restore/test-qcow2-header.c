@@ -76,13 +76,12 @@ static const struct damage {
 	{72, 8, 2,
 	 "the image is marked as corrupt: repair a copy of it first with `qemu-img check -r all`"},
 	{72, 8, 4,
-	 "the image keeps its data in another file (external data file), which is not opened: make "
-	 "a complete image first with `qemu-img convert`"},
+	 "the image keeps its data in another file (external data file) and does not say in which: "
+	 "make a complete image first with `qemu-img convert`"},
 	{72, 8, 8,
 	 "image is corrupt: its compression type 0 and its feature bits contradict each other"},
 	{72, 8, 16,
-	 "the image has extended L2 entries (subclusters), which are not supported yet: convert it "
-	 "first with `qemu-img convert -O qcow2`"},
+	 "image is corrupt: it has extended L2 entries, which clusters of 512 bytes cannot have"},
 	{72, 8, 1ULL << 63,
 	 "the image uses a feature that is not known here: without a name (bit 63)"},
 	{96, 4, 7, "image is corrupt: its refcount order is 7"},
@@ -100,7 +99,7 @@ static void a_sound_header_is_accepted(void **state)
 	qcow2_image_init(&image);
 	assert_opens(&image);
 	put32(&image, 4, 2);
-	memset(image.bytes + 72, 0xff, 100); /* version 2 ends there */
+	memset(image.bytes + 76, 0xff, 100); /* version 2 ends there, with no extension */
 	assert_opens(&image);
 }
 
@@ -179,18 +178,23 @@ static void an_unknown_feature_is_named_as_the_image_names_it(void **state)
 		       "the image uses a feature that is not known here: without a name (bit 40)");
 }
 
-static void a_backing_file_is_named(void **state)
+static void put_extension(struct qcow2_image *image, size_t offset, uint32_t type,
+			  const char *value)
+{
+	put32(image, offset, type);
+	put32(image, offset + 4, (uint32_t)strlen(value));
+	memcpy(image->bytes + offset + 8, value, strlen(value));
+}
+
+static void the_name_of_a_backing_file_must_be_there(void **state)
 {
 	struct qcow2_image image;
 
 	(void)state;
 	qcow2_image_init(&image);
 	put64(&image, 8, 256);
-	put32(&image, 16, 9);
-	memcpy(image.bytes + 256, "base\n.img", 9);
-	assert_refused(&image, "the image holds only the differences to its backing file "
-			       "base?.img, which is not opened: make a complete image first with "
-			       "`qemu-img convert -O qcow2 image OUT.qcow2`");
+	assert_refused(&image, "image is corrupt: the name of its backing file has a length of "
+			       "0 bytes");
 	put32(&image, 16, 1024);
 	assert_refused(&image, "image is corrupt: the name of its backing file has a length of "
 			       "1024 bytes");
@@ -198,6 +202,51 @@ static void a_backing_file_is_named(void **state)
 	put64(&image, 8, UINT64_MAX);
 	assert_refused(&image, "image is truncated: name of the backing file of 1023 bytes at file "
 			       "offset 18446744073709551615 is missing, the file ends at 8192");
+}
+
+static void an_extension_ends_within_the_first_cluster(void **state)
+{
+	struct qcow2_image image;
+
+	(void)state;
+	qcow2_image_init(&image);
+	put_extension(&image, 104, 0x12345678, "anything");
+	put_extension(&image, 120, 0xe2792aca, "raw");
+	put32(&image, 136, 0x12345678);
+	put32(&image, 140, 512 - 144);
+	assert_opens(&image);
+	put32(&image, 140, 512 - 143);
+	assert_refused(&image, "image is corrupt: its header extension at file offset 136 has a "
+			       "length of 369 bytes, more than there is room for");
+	put32(&image, 140, UINT32_MAX);
+	assert_refused(&image, "image is corrupt: its header extension at file offset 136 has a "
+			       "length of 4294967295 bytes, more than there is room for");
+	put32(&image, 140, 8);
+	put64(&image, 8, 150); /* a name there ends the extensions */
+	assert_refused(&image, "image is corrupt: its header extension at file offset 136 has a "
+			       "length of 8 bytes, more than there is room for");
+}
+
+static void a_data_file_is_opened_only_where_the_feature_says_so(void **state)
+{
+	struct qcow2_image image;
+
+	(void)state;
+	qcow2_image_init(&image);
+	put_extension(&image, 104, 0x44415441, "");
+	assert_refused(&image, "image is corrupt: the name of its data file has a length of 0 "
+			       "bytes");
+	put_extension(&image, 104, 0x44415441, "/etc/shadow");
+	assert_opens(&image);
+	put64(&image, 72, 4);
+	assert_refused(&image, "data file: the image names another file, '/etc/shadow': only files "
+			       "in the image's own directory are opened; copy it there, or make "
+			       "one image of both with `qemu-img convert -O qcow2`");
+	put64(&image, 88, 2);
+	put64(&image, 8, 300);
+	put32(&image, 16, 4);
+	memcpy(image.bytes + 300, "base", 4);
+	assert_refused(&image, "image is corrupt: it has both a raw data file and a backing file");
 }
 
 static void a_large_disk_needs_its_l1_table_in_the_file(void **state)
@@ -238,7 +287,9 @@ int main(void)
 		cmocka_unit_test(compatible_and_autoclear_bits_are_ignored),
 		cmocka_unit_test(the_compression_type_must_be_known),
 		cmocka_unit_test(an_unknown_feature_is_named_as_the_image_names_it),
-		cmocka_unit_test(a_backing_file_is_named),
+		cmocka_unit_test(the_name_of_a_backing_file_must_be_there),
+		cmocka_unit_test(an_extension_ends_within_the_first_cluster),
+		cmocka_unit_test(a_data_file_is_opened_only_where_the_feature_says_so),
 		cmocka_unit_test(a_large_disk_needs_its_l1_table_in_the_file),
 		cmocka_unit_test(a_cut_header_is_refused),
 	};

@@ -107,11 +107,11 @@ static void runs_follow_the_file(void **state)
 	put_l2(&image, 64, AT(11));
 	put_l2(&image, 65, AT(4));
 	source = open_sound(&image);
-	assert_int_equal(qcow2_header_read(source, &header, NULL), 0);
-	assert_int_equal(qcow2_map_init(&map, source, &header, NULL), 0);
+	assert_int_equal(qcow2_header_read(source->file, &header, NULL), 0);
+	assert_int_equal(qcow2_map_init(&map, source->file, NULL, &header, 1U << 20, NULL), 0);
 	assert_int_equal(qcow2_map_run(&map, 0, AT(128), &found, NULL), 0);
 	assert_true(found.kind == QCOW2_ZERO && found.length == AT(62));
-	assert_int_equal(qcow2_map_run(&map, AT(62) + 1, AT(66), &found, NULL), 0);
+	assert_int_equal(qcow2_map_run(&map, AT(62) + 1, AT(66) - 1, &found, NULL), 0);
 	assert_true(found.kind == QCOW2_PLAIN && found.length == 3 * CLUSTER - 1);
 	assert_int_equal(found.file_offset, AT(9) + 1);
 	assert_int_equal(qcow2_map_extent(&map, AT(62), AT(66), &found, NULL), 0);
@@ -271,9 +271,10 @@ static void entries_behind_the_end_of_the_disk_are_not_looked_at(void **state)
 	assert_cluster(source, 99, 0);
 }
 
-static void tables_that_overlap_do_no_harm(void **state)
+static void tables_that_overlap_are_refused_and_do_no_harm(void **state)
 {
 	_cleanup_source_ struct source *source = NULL;
+	_cleanup_error_ struct error err = {0};
 	struct qcow2_image image;
 	uint8_t *data = malloc(128 * CLUSTER);
 
@@ -282,10 +283,29 @@ static void tables_that_overlap_do_no_harm(void **state)
 	put_l1(&image, 0, AT(1)); /* the L1 table is its own first L2 table */
 	put_l1(&image, 1, 0);
 	source = open_sound(&image);
-	assert_int_equal(source_check(source, NULL), 0);
+	assert_int_equal(source_check(source, &err), -1);
+	assert_string_equal(error_text(&err),
+			    "check image image: image is corrupt: the L2 table at file offset 512 "
+			    "and the L1 table overlap");
 	assert_int_equal(source_read(source, data, 128 * CLUSTER, 0, NULL), 0);
 	assert_memory_equal(data, image.bytes + AT(1), CLUSTER);
 	free(data);
+}
+
+static void a_table_that_is_used_twice_is_refused(void **state)
+{
+	_cleanup_source_ struct source *source = NULL;
+	_cleanup_error_ struct error err = {0};
+	struct qcow2_image image;
+
+	(void)state;
+	qcow2_image_init(&image);
+	put_l1(&image, 1, AT(2));
+	source = open_sound(&image);
+	assert_int_equal(source_check(source, &err), -1);
+	assert_string_equal(error_text(&err),
+			    "check image image: image is corrupt: two entries of its L1 table name "
+			    "the same L2 table at file offset 1024");
 }
 
 int main(void)
@@ -301,7 +321,8 @@ int main(void)
 		cmocka_unit_test(damage_is_met_only_where_it_is),
 		cmocka_unit_test(the_last_cluster_may_end_where_the_disk_ends),
 		cmocka_unit_test(entries_behind_the_end_of_the_disk_are_not_looked_at),
-		cmocka_unit_test(tables_that_overlap_do_no_harm),
+		cmocka_unit_test(tables_that_overlap_are_refused_and_do_no_harm),
+		cmocka_unit_test(a_table_that_is_used_twice_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,19 @@ static void open_target(const struct disk_file *disk, struct target *target)
 		fail_msg("%s", error_text(&err));
 }
 
+/* One disk; what failed is in err. */
+static int write_one(struct source *source, struct target *target,
+		     const struct write_options *options, struct write_outcome *outcome,
+		     struct error *err)
+{
+	struct write_stats stats;
+	int r = write_image(source, target, 1, options, &stats, outcome, err);
+
+	assert_int_equal(outcome->failed, r < 0);
+	write_outcome_release(outcome);
+	return r;
+}
+
 static void expect_all(const uint8_t *data, uint64_t from, uint64_t to, uint8_t value)
 {
 	for (uint64_t i = from; i < to; i++)
@@ -96,12 +109,12 @@ static void expect_exact_copy(struct fake_source *fake, uint64_t disk_size)
 	_cleanup_error_ struct error err = {0};
 	_cleanup_free_ uint8_t *is = NULL, *should = malloc(fake->size);
 	uint64_t tail = disk_size > MIB ? (disk_size - MIB) / 4096 * 4096 : 0;
-	struct write_stats stats;
+	struct write_outcome outcome;
 
 	disk_make(&disk, disk_size);
 	open_target(&disk, &target);
 	assert_int_equal(fake_source_open(fake, &source), 0);
-	if (write_image(source, &target, NULL, &stats, &err) < 0)
+	if (write_one(source, &target, NULL, &outcome, &err) < 0)
 		fail_msg("size %llu: %s", (unsigned long long)fake->size, error_text(&err));
 	is = content_of(disk.path, disk_size);
 	fake_source_fill(fake, should, fake->size, 0);
@@ -111,8 +124,8 @@ static void expect_exact_copy(struct fake_source *fake, uint64_t disk_size)
 	if (fake->size > MIB)
 		expect_all(is, fake->size, tail, JUNK);
 	expect_all(is, tail, disk_size, 0);
-	assert_true(stats.began);
-	assert_int_equal(stats.data_bytes + stats.zero_bytes, fake->size);
+	assert_true(outcome.began);
+	assert_int_equal(outcome.data_bytes + outcome.zero_bytes, fake->size);
 }
 
 static void a_written_disk_equals_the_image(void **state)
@@ -166,15 +179,15 @@ static void a_file_stays_as_sparse_as_the_image(void **state)
 	_cleanup_disk_file_ struct disk_file disk;
 	_cleanup_target_ struct target target = {0};
 	_cleanup_source_ struct source *source = NULL;
-	struct write_stats stats;
+	struct write_outcome outcome;
 	struct stat status;
 
 	(void)state;
 	disk_make(&disk, 64 * MIB);
 	open_target(&disk, &target);
 	assert_int_equal(fake_source_open(&fake, &source), 0);
-	assert_int_equal(write_image(source, &target, NULL, &stats, NULL), 0);
-	assert_int_equal(stats.zero_bytes, 60 * MIB);
+	assert_int_equal(write_one(source, &target, NULL, &outcome, NULL), 0);
+	assert_int_equal(outcome.zero_bytes, 60 * MIB);
 	assert_int_equal(stat(disk.path, &status), 0);
 	assert_true((uint64_t)status.st_blocks * 512 < 8 * MIB);
 }
@@ -186,13 +199,13 @@ static void expect_failure(struct fake_source *fake, const struct write_options 
 	_cleanup_disk_file_ struct disk_file disk;
 	_cleanup_target_ struct target target = {0};
 	_cleanup_source_ struct source *source = NULL;
-	struct write_stats stats;
+	struct write_outcome outcome;
 
 	disk_make(&disk, 16 * MIB);
 	open_target(&disk, &target);
 	assert_int_equal(fake_source_open(fake, &source), 0);
-	assert_int_equal(write_image(source, &target, options, &stats, err), -1);
-	assert_true(stats.began && !stats.left_something);
+	assert_int_equal(write_one(source, &target, options, &outcome, err), -1);
+	assert_true(outcome.began && !outcome.left_something);
 	assert_non_null(strstr(error_text(err), "write fake to /var/tmp/v2p-write-"));
 	expect_no_table(disk.path);
 }
@@ -231,7 +244,7 @@ static void a_disk_that_refuses_to_be_cleared_is_told(void **state)
 	_cleanup_target_ struct target target = {0};
 	_cleanup_source_ struct source *source = NULL;
 	_cleanup_error_ struct error err = {0};
-	struct write_stats stats;
+	struct write_outcome outcome;
 
 	(void)state;
 	disk_make(&disk, 8 * MIB);
@@ -241,8 +254,8 @@ static void a_disk_that_refuses_to_be_cleared_is_told(void **state)
 	target.fd = open(disk.path, O_RDONLY | O_CLOEXEC);
 	target.plain_fd = open(disk.path, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(fake_source_open(&fake, &source), 0);
-	assert_int_equal(write_image(source, &target, NULL, &stats, &err), -1);
-	assert_true(stats.began && stats.left_something);
+	assert_int_equal(write_one(source, &target, NULL, &outcome, &err), -1);
+	assert_true(outcome.began && outcome.left_something);
 	assert_non_null(strstr(error_text(&err), "Bad file descriptor"));
 }
 
@@ -254,14 +267,14 @@ static void an_image_that_does_not_fit_touches_nothing(void **state)
 	_cleanup_source_ struct source *source = NULL;
 	_cleanup_error_ struct error err = {0};
 	_cleanup_free_ uint8_t *is = NULL;
-	struct write_stats stats;
+	struct write_outcome outcome;
 
 	(void)state;
 	disk_make(&disk, MIB);
 	open_target(&disk, &target);
 	assert_int_equal(fake_source_open(&fake, &source), 0);
-	assert_int_equal(write_image(source, &target, NULL, &stats, &err), -1);
-	assert_false(stats.began);
+	assert_int_equal(write_one(source, &target, NULL, &outcome, &err), -1);
+	assert_false(outcome.began);
 	assert_non_null(strstr(error_text(&err), "the image is larger than the disk: 2097152 "
 						 "bytes do not fit on 1048576"));
 	is = content_of(disk.path, MIB);
@@ -295,6 +308,7 @@ static void slow_open(struct slow_source *slow, struct source **out)
 struct stopper {
 	atomic_bool stop;
 	double stopped; /* when */
+	enum write_phase phase;
 	uint64_t last;
 };
 
@@ -302,7 +316,9 @@ static void stop_after_a_while(void *context, const struct write_progress *progr
 {
 	struct stopper *stopper = context;
 
-	assert_true(progress->done >= stopper->last && progress->done <= progress->total);
+	assert_true(progress->phase != stopper->phase || progress->done >= stopper->last);
+	assert_true(progress->done <= progress->total);
+	stopper->phase = progress->phase;
 	stopper->last = progress->done;
 	if (progress->seconds > 0.3 && !atomic_exchange(&stopper->stop, true))
 		stopper->stopped = clock_seconds();
@@ -318,13 +334,13 @@ static void a_stop_is_obeyed_within_a_second_and_leaves_no_table(void **state)
 	_cleanup_target_ struct target target = {0};
 	_cleanup_source_ struct source *source = NULL;
 	_cleanup_error_ struct error err = {0};
-	struct write_stats stats;
+	struct write_outcome outcome;
 
 	(void)state;
 	disk_make(&disk, 16 * MIB);
 	open_target(&disk, &target);
 	slow_open(&slow, &source);
-	assert_int_equal(write_image(source, &target, &options, &stats, &err), -1);
+	assert_int_equal(write_one(source, &target, &options, &outcome, &err), -1);
 	assert_true(clock_seconds() - stopper.stopped < 1.0);
 	assert_non_null(strstr(error_text(&err), "it was stopped"));
 	expect_no_table(disk.path);
@@ -340,16 +356,16 @@ static void progress_reaches_the_total(void **state)
 	_cleanup_disk_file_ struct disk_file disk;
 	_cleanup_target_ struct target target = {0};
 	_cleanup_source_ struct source *source = NULL;
-	struct write_stats stats;
+	struct write_outcome outcome;
 
 	(void)state;
 	disk_make(&disk, 16 * MIB);
 	open_target(&disk, &target);
 	slow_open(&slow, &source);
-	assert_int_equal(write_image(source, &target, &options, &stats, NULL), 0);
+	assert_int_equal(write_one(source, &target, &options, &outcome, NULL), 0);
 	assert_int_equal(stopper.last, 16 * MIB);
-	assert_int_equal(stats.zero_bytes, 4 * MIB);
-	assert_int_equal(stats.data_bytes, 12 * MIB);
+	assert_int_equal(outcome.zero_bytes, 4 * MIB);
+	assert_int_equal(outcome.data_bytes, 12 * MIB);
 }
 
 /* The child's whole life; returns its reads when it ended well. */
@@ -363,12 +379,12 @@ static int write_in_child(const struct disk_file *disk, uint64_t dies_at_read)
 					   .dies_at_read = dies_at_read};
 		struct target target;
 		struct source *source = NULL;
-		struct write_stats stats;
+		struct write_outcome outcome;
 
 		slow_open(&slow, &source);
 		if (target_open(disk->path, 0, &target, NULL) < 0)
 			_exit(1);
-		_exit(write_image(source, &target, NULL, &stats, NULL) < 0);
+		_exit(write_one(source, &target, NULL, &outcome, NULL) < 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
@@ -403,7 +419,7 @@ static void a_real_table_arrives_only_at_the_end(void **state)
 	_cleanup_source_ struct source *source = NULL;
 	_cleanup_process_result_ struct process_result result = {0};
 	_cleanup_layout_ struct layout layout = {0};
-	struct write_stats stats;
+	struct write_outcome outcome;
 
 	(void)state;
 	disk_make(&image, 8 * MIB);
@@ -416,7 +432,7 @@ static void a_real_table_arrives_only_at_the_end(void **state)
 	assert_int_equal(result.status, 0);
 	open_target(&disk, &target);
 	assert_int_equal(source_open(image.path, &raw, &source, NULL), 0);
-	assert_int_equal(write_image(source, &target, NULL, &stats, NULL), 0);
+	assert_int_equal(write_one(source, &target, NULL, &outcome, NULL), 0);
 	assert_int_equal(layout_read(disk.path, &layout, NULL), 0);
 	assert_string_equal(layout.table, "gpt");
 	assert_int_equal(layout.count, 1);
@@ -428,7 +444,7 @@ static int fill_small_disk(char *message, size_t size)
 	struct fake_source fake = {.size = 16 * MIB};
 	struct target target;
 	struct source *source = NULL;
-	struct write_stats stats;
+	struct write_outcome outcome;
 	struct error err = {0};
 
 	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
@@ -436,7 +452,7 @@ static int fill_small_disk(char *message, size_t size)
 		return 77;
 	if (target_open("/mnt/disk", 16 * MIB, &target, &err) < 0 ||
 	    fake_source_open(&fake, &source) < 0 ||
-	    write_image(source, &target, NULL, &stats, &err) == 0)
+	    write_one(source, &target, NULL, &outcome, &err) == 0)
 		return 1;
 	snprintf(message, size, "%s", error_text(&err));
 	expect_no_table("/mnt/disk");
@@ -480,7 +496,7 @@ static void a_block_device_is_written_like_a_file(void **state)
 	_cleanup_text_ struct text device = {0};
 	_cleanup_error_ struct error err = {0};
 	_cleanup_free_ uint8_t *is = NULL, *should = malloc(fake.size);
-	struct write_stats stats;
+	struct write_outcome outcome;
 
 	(void)state;
 	disk_make(&disk, 16 * MIB);
@@ -492,7 +508,7 @@ static void a_block_device_is_written_like_a_file(void **state)
 	assert_int_equal(fake_source_open(&fake, &source), 0);
 	snprintf(link.path, sizeof(link.path), "%s", device.data);
 	open_target(&link, &target);
-	if (write_image(source, &target, NULL, &stats, &err) < 0)
+	if (write_one(source, &target, NULL, &outcome, &err) < 0)
 		fail_msg("%s", error_text(&err));
 	assert_int_equal(target_reread(&target, NULL), 0);
 	target_close(&target);

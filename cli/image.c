@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "cli/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/scope.h"
+#include "cli/fetch.h"
+#include "restore/http.h"
+#include "restore/integrity.h"
+
+enum { FETCH_LIMIT = 64 << 20 }; /* a block map of a large disk has a few MiB */
+
+/* A file that the libraries and programs which prove an image can open by name. */
+struct local_copy {
+	char path[32]; /* "": nothing was copied */
+	const char *name;
+};
+
+static void local_copy_release(struct local_copy *copy)
+{
+	if (*copy->path)
+		unlink(copy->path);
+}
+
+static int save(struct local_copy *copy, const struct text *content, struct error *err)
+{
+	char path[] = "/tmp/v2p-XXXXXX";
+	_cleanup_close_ int fd = mkostemp(path, O_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, errno, "make a temporary file in /tmp");
+	snprintf(copy->path, sizeof(copy->path), "%s", path);
+	copy->name = copy->path;
+	return write_exactly(fd, path, content->data, content->length, 0, err);
+}
+
+/* name may be NULL, a path, or a URL, which is fetched. */
+static int local_copy_make(const char *name, struct local_copy *copy, struct error *err)
+{
+	_cleanup_text_ struct text content = {0};
+
+	copy->name = name;
+	if (!name || !http_is_url(name))
+		return 0;
+	if (fetch_url(name, FETCH_LIMIT, &content, err) < 0)
+		return -1;
+	return save(copy, &content, err);
+}
+
+static int prove(struct source *source, const struct image_request *request, struct error *err)
+{
+	_cleanup_(local_copy_release) struct local_copy checksum = {0};
+	_cleanup_(local_copy_release) struct local_copy signature = {0};
+	_cleanup_(local_copy_release) struct local_copy key = {0};
+	struct integrity_options options = {0};
+
+	if (local_copy_make(request->checksum, &checksum, err) < 0 ||
+	    local_copy_make(request->signature, &signature, err) < 0 ||
+	    local_copy_make(request->key, &key, err) < 0)
+		return -1;
+	options.checksum = checksum.name;
+	options.signature = signature.name;
+	options.key = key.name;
+	return integrity_require(source, &options, err);
+}
+
+struct image_request image_request_from(const struct options *options)
+{
+	return (struct image_request){
+		.format = options->format,
+		.ca_file = options->ca,
+		.checksum = options->checksum,
+		.signature = options->signature,
+		.key = options->key,
+	};
+}
+
+int image_open(const struct image_request *request, struct source **out, struct error *err)
+{
+	const struct source_options options = {
+		.format = request->format,
+		.file = {.ca_file = request->ca_file},
+	};
+	_cleanup_source_ struct source *source = NULL;
+
+	if (source_open(request->name, &options, &source, err) < 0 ||
+	    prove(source, request, err) < 0)
+		return -1;
+	*out = steal(&source);
+	return 0;
+}

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* The workers that carry windows from the image to the disks. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "restore/engine.h"
+
+static uint64_t bytes_of(uint16_t pieces)
+{
+	return (uint64_t)__builtin_popcount(pieces) * PIECE;
+}
+
+static bool is_proven(const struct engine *engine)
+{
+	return engine->options.proof == WRITE_READ_BACK;
+}
+
+/* A stream shows only now that it is too long. */
+static int check_fits(const struct write_target *disk, uint64_t end, struct error *err)
+{
+	if (end <= disk->target->disk.size)
+		return 0;
+	return error_set(err,
+			 "the image is larger than the disk: %" PRIu64
+			 " bytes do not hold what is at offset %" PRIu64 " and behind it",
+			 disk->target->disk.size, end - 1);
+}
+
+static void submit(struct worker *worker, struct unit *unit, enum queue_way way, uint8_t *data,
+		   const struct stretch *stretch)
+{
+	struct queue_request *request = &unit->request[unit->pending++];
+
+	*request = (struct queue_request){
+		.way = way,
+		.fd = worker->engine->disk[unit->number].target->fd,
+		.data = data + stretch->offset,
+		.length = stretch->length,
+		.offset = unit->window.offset + stretch->offset,
+		.owner = unit,
+		.number = unit->number,
+	};
+	queue_submit(worker->queue, request);
+}
+
+/* Makes pieces zero by command, and returns those that have to be written instead. */
+static uint16_t zero_pieces(struct write_target *disk, const struct unit *unit, uint16_t pieces)
+{
+	struct stretch stretch;
+	uint16_t left = 0;
+
+	for (unsigned int at = 0; pieces_next(pieces, &at, &stretch);)
+		if (write_target_zero(disk, unit->window.offset + stretch.offset, stretch.length))
+			left |= pieces_of(stretch.offset, stretch.length);
+	atomic_fetch_add(&disk->zero_bytes, bytes_of(pieces));
+	return left;
+}
+
+/* Gives pieces of the unit to the disk whose turn it is. */
+static void give(struct worker *worker, struct unit *unit, uint16_t data, uint16_t zero)
+{
+	struct write_target *disk = &worker->engine->disk[unit->number];
+	struct stretch stretch;
+
+	zero = zero_pieces(disk, unit, zero);
+	for (unsigned int at = 0; pieces_next(zero, &at, &stretch);)
+		memset(unit->data + stretch.offset, 0, stretch.length);
+	unit->written |= data | zero;
+	for (unsigned int at = 0; pieces_next(data | zero, &at, &stretch);) {
+		atomic_store(&disk->is_empty, false);
+		submit(worker, unit, QUEUE_WRITE, unit->data, &stretch);
+	}
+	atomic_fetch_add(&disk->data_bytes, bytes_of(data));
+}
+
+static bool can_have(struct engine *engine, struct write_target *disk, uint64_t end)
+{
+	struct error err = {0};
+
+	if (!engine_is_alive(disk))
+		return false;
+	if (check_fits(disk, end, &err) == 0)
+		return true;
+	engine_disk_failed(engine, disk, &err);
+	return false;
+}
+
+/* The next disk from unit->number on that is alive and large enough. */
+static bool next_disk(struct engine *engine, struct unit *unit)
+{
+	uint64_t end = unit->window.offset + unit->window.length;
+
+	while (unit->number < engine->count && !can_have(engine, &engine->disk[unit->number], end))
+		unit->number++;
+	return unit->number < engine->count;
+}
+
+static void prove(struct engine *engine, const struct unit *unit)
+{
+	if (unit->written && is_proven(engine))
+		records_add(&engine->records, unit->window.offset, unit->written, unit->data);
+}
+
+static void unit_done(struct worker *worker, struct unit *unit)
+{
+	atomic_fetch_add(&worker->engine->done, unit->window.length);
+	atomic_fetch_add(&worker->engine->written, bytes_of(unit->written));
+	worker_give_back(worker, unit);
+}
+
+/* All disks get the same, at once. */
+static void give_to_all(struct worker *worker, struct unit *unit)
+{
+	for (; next_disk(worker->engine, unit); unit->number++)
+		give(worker, unit, unit->window.data, unit->window.zero);
+	prove(worker->engine, unit);
+	if (unit->pending == 0)
+		unit_done(worker, unit);
+}
+
+/* Differences: begins to read what the disk whose turn it is holds. */
+static void read_disk(struct worker *worker, struct unit *unit)
+{
+	uint16_t used = unit->window.data | unit->window.zero;
+	struct stretch stretch;
+
+	unit->unread = 0;
+	for (unsigned int at = 0; pieces_next(used, &at, &stretch);)
+		submit(worker, unit, QUEUE_READ, unit->disk_data, &stretch);
+}
+
+static bool differs(const struct unit *unit, unsigned int piece)
+{
+	size_t at = (size_t)piece * PIECE;
+
+	if (unit->window.zero >> piece & 1)
+		return !is_zero(unit->disk_data + at, PIECE);
+	return memcmp(unit->data + at, unit->disk_data + at, PIECE) != 0;
+}
+
+/* What could not be read differs. */
+static uint16_t differences(const struct unit *unit)
+{
+	uint16_t used = unit->window.data | unit->window.zero, out = unit->unread;
+
+	for (unsigned int piece = 0; piece < WINDOW_PIECES; piece++)
+		if ((used & ~out) >> piece & 1 && differs(unit, piece))
+			out |= (uint16_t)(1U << piece);
+	return out;
+}
+
+static void compare(struct worker *worker, struct unit *unit)
+{
+	struct write_target *disk = &worker->engine->disk[unit->number];
+	uint16_t used = unit->window.data | unit->window.zero, different = differences(unit);
+
+	atomic_fetch_add(&disk->same_bytes, bytes_of(used & (uint16_t)~different));
+	give(worker, unit, unit->window.data & different, unit->window.zero & different);
+}
+
+static void tell_failure(struct engine *engine, const struct queue_request *request)
+{
+	struct write_target *disk = &engine->disk[request->number];
+	struct error err = {0};
+
+	error_sys(&err, request->error, "write %zu bytes to %s at offset %" PRIu64,
+		  request->length - request->done, disk->target->disk.path,
+		  request->offset + request->done);
+	engine_disk_failed(engine, disk, &err);
+}
+
+static void request_ended(struct worker *worker, const struct queue_request *request)
+{
+	struct engine *engine = worker->engine;
+	struct unit *unit = request->owner;
+
+	if (request->error && request->way == QUEUE_WRITE)
+		tell_failure(engine, request);
+	else if (request->error)
+		unit->unread |= pieces_of(request->offset % WINDOW, request->length);
+	if (--unit->pending > 0)
+		return;
+	if (engine->options.method == WRITE_ALL) {
+		unit_done(worker, unit);
+		return;
+	}
+	if (request->way == QUEUE_READ)
+		compare(worker, unit);
+	if (unit->pending > 0)
+		return;
+	unit->number++;
+	if (next_disk(engine, unit)) {
+		read_disk(worker, unit);
+		return;
+	}
+	prove(engine, unit);
+	unit_done(worker, unit);
+}
+
+/* The slow way, for a disk that has no command: data is zeroed memory for it. */
+static int write_zeroes(struct engine *engine, struct write_target *disk,
+			const struct window *window, uint8_t *data, struct error *err)
+{
+	memset(data, 0, WINDOW);
+	for (uint64_t at = 0; at < window->length; at += WINDOW) {
+		if (engine_check_stopped(engine, err) < 0)
+			return -1;
+		if (write_target_put(disk, data, WINDOW, window->offset + at, err) < 0)
+			return -1;
+		if (is_proven(engine))
+			records_add(&engine->records, window->offset + at, UINT16_MAX, data);
+	}
+	return 0;
+}
+
+static int zero_all(struct worker *worker, struct unit *unit, struct error *err)
+{
+	struct engine *engine = worker->engine;
+	const struct window *window = &unit->window;
+	struct write_target *disk;
+
+	for (; next_disk(engine, unit); unit->number++) {
+		struct error failure = {0};
+
+		disk = &engine->disk[unit->number];
+		if (write_target_zero(disk, window->offset, window->length) &&
+		    write_zeroes(engine, disk, window, unit->data, &failure) < 0)
+			engine_disk_failed(engine, disk, &failure);
+		atomic_fetch_add(&disk->zero_bytes, window->length);
+	}
+	atomic_fetch_add(&engine->zero_bytes, window->length);
+	unit_done(worker, unit);
+	return engine_check_stopped(engine, err) < 0 ? -1 : 1;
+}
+
+/* Zeroes that only the data shows. */
+static void find_zeroes(struct engine *engine, struct unit *unit)
+{
+	struct window *window = &unit->window;
+
+	for (unsigned int piece = 0; piece < WINDOW_PIECES; piece++)
+		if ((window->data >> piece & 1) &&
+		    is_zero(unit->data + (size_t)piece * PIECE, PIECE))
+			window->zero |= (uint16_t)(1U << piece);
+	window->data &= (uint16_t)~window->zero;
+	atomic_fetch_add(&engine->data_bytes, bytes_of(window->data));
+	atomic_fetch_add(&engine->zero_bytes, bytes_of(window->zero));
+}
+
+static int copy_window(struct worker *worker, struct unit *unit, struct error *err)
+{
+	struct engine *engine = worker->engine;
+	bool compares = engine->options.method == WRITE_DIFFERENCES;
+
+	if (unit->window.is_zeroes && !compares)
+		return zero_all(worker, unit, err);
+	if (unit->window.is_zeroes)
+		unit->window.zero = pieces_of(0, unit->window.length);
+	if (!next_disk(engine, unit))
+		return 0;
+	if (compares)
+		read_disk(worker, unit); /* goes on while the image is read */
+	if (window_read(engine->source, &unit->window, unit->data, err) < 0)
+		return -1;
+	find_zeroes(engine, unit);
+	if (!compares)
+		give_to_all(worker, unit);
+	return 1;
+}
+
+/* 1, 0 when there is nothing to begin, -1. */
+static int begin(struct worker *worker, struct unit *unit, struct error *err)
+{
+	struct engine *engine = worker->engine;
+	int r;
+
+	if (engine_check_stopped(engine, err) < 0)
+		return -1;
+	if (atomic_load(&engine->workers.failed) || !engine_has_disks(engine) ||
+	    records_are_full(&engine->records))
+		return 0;
+	r = windows_next(&engine->windows, unit->data, &unit->window, err);
+	return r <= 0 ? r : copy_window(worker, unit, err);
+}
+
+static int copy_all(struct worker *worker, struct error *err)
+{
+	const struct queue_request *request;
+	int r = 1;
+
+	for (;;) {
+		struct unit *unit = r > 0 ? worker_take(worker) : NULL;
+
+		if (unit) {
+			r = begin(worker, unit, err);
+			if (r < 0)
+				return -1;
+			continue;
+		}
+		request = queue_wait(worker->queue);
+		if (!request)
+			return 0;
+		request_ended(worker, request);
+	}
+}
+
+static int copy_main(void *context, struct error *err)
+{
+	struct engine *engine = context;
+	struct worker worker;
+	int r = worker_init(
+		&worker, engine,
+		engine->options.method == WRITE_ALL ? WORKER_DATA : WORKER_DATA_AND_DISK, err);
+
+	if (r == 0)
+		r = copy_all(&worker, err);
+	worker_release(&worker);
+	return r;
+}
+
+int engine_copy(struct engine *engine, struct error *err)
+{
+	engine->phase = WRITE_COPYING;
+	engine->workers = (struct workers){
+		.work = copy_main, .tick = engine_show_progress, .context = engine};
+	return workers_run(&engine->workers, err);
+}

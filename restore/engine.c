@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "restore/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/report.h"
+#include "base/scope.h"
+#include "base/text.h"
+
+bool engine_is_stopped(const struct engine *engine)
+{
+	return engine->options.stop && atomic_load(engine->options.stop);
+}
+
+int engine_check_stopped(const struct engine *engine, struct error *err)
+{
+	return engine_is_stopped(engine) ? error_set(err, "it was stopped") : 0;
+}
+
+void engine_show_progress(void *context)
+{
+	struct engine *engine = context;
+	bool reads = engine->phase == WRITE_READING_BACK;
+	const struct source *source = engine->source;
+	uint64_t size = source->is_stream && !source->size_is_known ? 0 : source->size;
+	const struct write_progress progress = {
+		.phase = engine->phase,
+		.done = atomic_load(reads ? &engine->read_back : &engine->done),
+		.total = reads ? engine->read_back_total : size,
+		.written = atomic_load(&engine->written),
+		.seconds = clock_seconds() - engine->started,
+	};
+
+	if (engine->options.progress)
+		engine->options.progress(engine->options.context, &progress);
+}
+
+void engine_disk_failed(struct engine *engine, struct write_target *disk, struct error *err)
+{
+	pthread_mutex_lock(&engine->lock);
+	if (!atomic_exchange(&disk->failed, true)) {
+		error_in(err, "write %s to %s", engine->source->name, disk->target->disk.path);
+		if (!engine->first.text)
+			engine->first = (struct error){string_copy(error_text(err)), err->number};
+		error_move(&disk->outcome->error, err);
+	}
+	pthread_mutex_unlock(&engine->lock);
+	error_release(err);
+}
+
+void engine_all_failed(struct engine *engine, const struct error *err)
+{
+	for (size_t i = 0; i < engine->count; i++) {
+		struct error copy = {string_copy(error_text(err)), err->number};
+
+		engine_disk_failed(engine, &engine->disk[i], &copy);
+	}
+}
+
+bool engine_has_disks(const struct engine *engine)
+{
+	for (size_t i = 0; i < engine->count; i++)
+		if (engine_is_alive(&engine->disk[i]))
+			return true;
+	return false;
+}
+
+static void share_memory(struct worker *worker, enum worker_memory memory)
+{
+	size_t own = memory == WORKER_DATA ? WINDOW : 2 * WINDOW;
+
+	for (size_t i = 0; i < worker->length / own; i++) {
+		struct unit *unit = &worker->units[i];
+
+		unit->data = worker->memory + i * own;
+		unit->disk_data = memory == WORKER_DATA ? NULL : unit->data + WINDOW;
+		worker_give_back(worker, unit);
+	}
+}
+
+int worker_init(struct worker *worker, struct engine *engine, enum worker_memory memory,
+		struct error *err)
+{
+	/* With more workers, half as many windows each where each takes twice the memory. */
+	bool is_double = memory == WORKER_DATA_AND_DISK && workers_count() <= WORKERS_MAX / 2;
+	size_t length = (is_double ? 2 : 1) * UNITS * WINDOW;
+	void *mapped =
+		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	*worker = (struct worker){.engine = engine};
+	if (mapped == MAP_FAILED)
+		return error_sys(err, errno, "allocate memory");
+	worker->memory = mapped;
+	worker->length = length;
+	worker->units = calloc(UNITS, sizeof(struct unit));
+	if (!worker->units)
+		return error_sys(err, ENOMEM, "allocate memory");
+	share_memory(worker, memory);
+	return queue_open(engine->options.io, mapped, length, UNITS * UNIT_REQUESTS, &worker->queue,
+			  err);
+}
+
+void worker_release(struct worker *worker)
+{
+	queue_close(worker->queue);
+	free(worker->units);
+	if (worker->memory)
+		munmap(worker->memory, worker->length);
+}
+
+struct unit *worker_take(struct worker *worker)
+{
+	struct unit *unit = worker->idle;
+
+	if (!unit)
+		return NULL;
+	worker->idle = unit->next;
+	unit->pending = 0;
+	unit->written = 0;
+	unit->number = 0;
+	return unit;
+}
+
+void worker_give_back(struct worker *worker, struct unit *unit)
+{
+	unit->next = worker->idle;
+	worker->idle = unit;
+}
