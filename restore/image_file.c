@@ -26,6 +26,8 @@ struct image_file *image_file_new(const char *name, const struct image_file_ops 
 
 char *image_file_label(const char *name)
 {
+	if (string_equal(name, "-"))
+		return string_copy("standard input");
 	return http_is_url(name) ? http_url_label(name) : string_copy(name);
 }
 

@@ -17,8 +17,7 @@
 
 /* raw accepts everything, so it is last. */
 static const struct source_ops *const formats[] = {&source_qcow2_ops, &source_vmdk_ops,
-						   &source_archive_ops,
-						   &source_raw_ops};
+						   &source_archive_ops, &source_raw_ops};
 
 static const struct source_ops *own_format_named(const char *name)
 {

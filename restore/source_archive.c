@@ -94,21 +94,21 @@ static int open_decompressor(struct archive_state *state, struct error *err)
 }
 
 /* The disk must be in there as it is. */
-static int check_content(const struct source *source, const struct archive_state *state,
-			 struct error *err)
+static int check_content(const struct archive_state *state, struct error *err)
 {
 	const uint8_t *head = state->head.data;
 	size_t length = state->head.length;
 	const struct source_ops *ops = source_format_of(head, length < 4096 ? length : 4096);
+	const char *format = ops == &source_raw_ops ? NULL : ops->name;
 
-	if (ops != &source_raw_ops)
-		return error_set(err,
-				 "in it is not a disk but another image or archive (%s), which "
-				 "cannot be read in there: unpack it first",
-				 ops->name);
-	if (source_foreign_refuse(source->name, head, length, NULL, 0, err) < 0)
-		return error_in(err, "what is in it cannot be read: unpack it first");
-	return 0;
+	if (!format && source_foreign_find(head, length, NULL, 0, &format, err) < 0)
+		return -1;
+	if (!format)
+		return 0;
+	return error_set(err,
+			 "in it is not a disk but an image or archive of the format %s, which "
+			 "cannot be read in there: unpack it first",
+			 format);
 }
 
 static int archive_open(struct source *source, const struct source_options *options,
@@ -130,7 +130,7 @@ static int archive_open(struct source *source, const struct source_options *opti
 	}
 	if (stream_head_open(&state->head, source, take, err) < 0)
 		return -1;
-	return check_content(source, state, err);
+	return check_content(state, err);
 }
 
 static void archive_close(struct source *source)

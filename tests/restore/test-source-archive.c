@@ -339,29 +339,26 @@ static void an_endless_map_of_holes_is_refused(void **state)
 static void other_formats_inside_are_refused_by_name(void **state)
 {
 	static const struct {
-		const char *magic, *message;
+		const char *magic, *format;
 	} inside[] = {
-		{"QFI\xfb",
-		 "open image image: in it is not a disk but another image or archive (qcow2), "
-		 "which cannot be read in there: unpack it first"},
-		{"\x1f\x8b\x08",
-		 "open image image: in it is not a disk but another image or archive (archive), "
-		 "which cannot be read in there: unpack it first"},
-		{"vhdxfile",
-		 "open image image: what is in it cannot be read: unpack it first: this is a VHDX "
-		 "image, which is not supported yet: convert it first with `qemu-img convert -f "
-		 "vhdx -O qcow2 image OUT.qcow2`"},
+		{"QFI\xfb", "qcow2"},
+		{"\x1f\x8b\x08", "archive"},
+		{"vhdxfile", "vhdx"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < array_length(inside); i++) {
 		uint8_t disk[65536] = {0};
+		_cleanup_free_ char *message = string_format(
+			"open image image: in it is not a disk but an image or archive of the "
+			"format %s, which cannot be read in there: unpack it first",
+			inside[i].format);
 
 		memcpy(disk, inside[i].magic, strlen(inside[i].magic));
 		make_compressed("image", "gzip", disk, sizeof(disk));
-		assert_refused("image", inside[i].message);
+		assert_refused("image", message);
 		make_tar("image", "zstd", "disk", disk, sizeof(disk));
-		assert_refused("image", inside[i].message);
+		assert_refused("image", message);
 	}
 }
 
