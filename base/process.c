@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/scope.h"
 
@@ -22,14 +23,6 @@ enum {
 struct pipes {
 	int input[2], output[2], errors[2], failure[2];
 };
-
-static long long now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
 
 static void close_fd(int *fd)
 {
@@ -144,7 +137,7 @@ static int exchange(struct pipes *p, const char *input, struct process_result *r
 			{.fd = p->errors[0], .events = POLLIN},
 			{.fd = p->input[1], .events = POLLOUT},
 		};
-		long long left = deadline - now_ms();
+		long long left = deadline - clock_ms();
 
 		if (left <= 0)
 			return -1;
@@ -172,7 +165,7 @@ static int reap(pid_t pid, long long deadline, int *status)
 			return 0;
 		if (got < 0 && errno != EINTR)
 			return -1;
-		if (now_ms() > deadline)
+		if (clock_ms() > deadline)
 			return -1;
 		nanosleep(&pause, NULL);
 	}
@@ -182,7 +175,7 @@ static int parent_main(const struct process *process, struct pipes *p, pid_t pid
 		       struct process_result *result, struct error *err)
 {
 	int timeout_ms = process->timeout_ms ? process->timeout_ms : DEFAULT_TIMEOUT_MS;
-	long long deadline = now_ms() + timeout_ms;
+	long long deadline = clock_ms() + timeout_ms;
 	_cleanup_text_ struct text failure = {0};
 	int status = 0;
 

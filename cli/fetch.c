@@ -34,12 +34,13 @@ static int perform(CURL *curl, struct body *body, const char *message, struct er
 	return code == CURLE_OK ? 0 : http_error(err, curl, code, message);
 }
 
-int fetch_url(const char *url, size_t limit, struct text *out, struct error *err)
+int fetch_url(const char *url, const char *ca_file, size_t limit, struct text *out,
+	      struct error *err)
 {
 	_cleanup_free_ char *label = http_url_label(url);
 	char message[CURL_ERROR_SIZE] = "";
 	struct body body = {out, limit, false};
-	CURL *curl = http_easy_new(url, NULL, &http_timing_usual, message, err);
+	CURL *curl = http_easy_new(url, ca_file, &http_timing_usual, message, err);
 	int r = curl ? perform(curl, &body, message, err) : -1;
 
 	curl_easy_cleanup(curl);

@@ -8,5 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
-/* More than limit bytes, a status that is not 2xx, and half a minute without a byte are errors. */
-int fetch_url(const char *url, size_t limit, struct text *out, struct error *err);
+/* ca_file: PEM certificates to trust instead of the system's, or NULL. More than limit bytes, a
+ * status that is not 2xx, and half a minute without a byte are errors. */
+int fetch_url(const char *url, const char *ca_file, size_t limit, struct text *out,
+	      struct error *err);

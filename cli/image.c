@@ -39,14 +39,15 @@ static int save(struct local_copy *copy, const struct text *content, struct erro
 }
 
 /* name may be NULL, a path, or a URL, which is fetched. */
-static int local_copy_make(const char *name, struct local_copy *copy, struct error *err)
+static int local_copy_make(const char *name, const char *ca_file, struct local_copy *copy,
+			   struct error *err)
 {
 	_cleanup_text_ struct text content = {0};
 
 	copy->name = name;
 	if (!name || !http_is_url(name))
 		return 0;
-	if (fetch_url(name, FETCH_LIMIT, &content, err) < 0)
+	if (fetch_url(name, ca_file, FETCH_LIMIT, &content, err) < 0)
 		return -1;
 	return save(copy, &content, err);
 }
@@ -58,9 +59,9 @@ static int prove(struct source *source, const struct image_request *request, str
 	_cleanup_(local_copy_release) struct local_copy key = {0};
 	struct integrity_options options = {0};
 
-	if (local_copy_make(request->checksum, &checksum, err) < 0 ||
-	    local_copy_make(request->signature, &signature, err) < 0 ||
-	    local_copy_make(request->key, &key, err) < 0)
+	if (local_copy_make(request->checksum, request->ca_file, &checksum, err) < 0 ||
+	    local_copy_make(request->signature, request->ca_file, &signature, err) < 0 ||
+	    local_copy_make(request->key, request->ca_file, &key, err) < 0)
 		return -1;
 	options.checksum = checksum.name;
 	options.signature = signature.name;

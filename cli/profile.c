@@ -311,7 +311,7 @@ static int list_files(const struct strings *from, struct strings *files, struct 
 static int profile_read(const char *origin, struct profile *out, struct error *err)
 {
 	_cleanup_text_ struct text text = {0};
-	int r = http_is_url(origin) ? fetch_url(origin, PROFILE_LIMIT, &text, err)
+	int r = http_is_url(origin) ? fetch_url(origin, NULL, PROFILE_LIMIT, &text, err)
 				    : file_read(origin, PROFILE_LIMIT, &text, err);
 
 	if (r < 0)

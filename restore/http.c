@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/scope.h"
 #include "base/text.h"
 #include "base/version.h"
 
@@ -89,9 +90,15 @@ static const struct {
 	{CURLE_SSL_CACERT_BADFILE, "--ca-file names a file of PEM certificates"},
 };
 
-static const char *advice_for(CURLcode code)
+static const char *advice_for(CURL *easy, CURLcode code)
 {
-	for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++)
+	long redirects = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_REDIRECT_COUNT, &redirects);
+	/* Without one, the server does not speak HTTP. */
+	if (code == CURLE_UNSUPPORTED_PROTOCOL && redirects == 0)
+		return NULL;
+	for (size_t i = 0; i < array_length(advices); i++)
 		if (advices[i].code == code)
 			return advices[i].advice;
 	return NULL;
@@ -100,7 +107,7 @@ static const char *advice_for(CURLcode code)
 int http_error(struct error *err, CURL *easy, CURLcode code, const char *message)
 {
 	const char *words = *message ? message : curl_easy_strerror(code);
-	const char *advice = advice_for(code);
+	const char *advice = advice_for(easy, code);
 	long status = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEQUENCE_GAP = 8 }; /* blocks: several readers in one sequence are a little apart */
+enum {
+	SEQUENCE_GAP = 8,    /* blocks: several readers in one sequence are a little apart */
+	STREAK_MISS_MAX = 4, /* in a long sequence only a straggler misses a block: it needs few */
+};
 
 static uint32_t min32(uint64_t a, uint64_t b)
 {
@@ -93,7 +96,7 @@ static uint64_t streak_before(struct http_blocks *blocks, uint64_t number)
 		const struct http_block *before = find(blocks, number - gap);
 
 		if (before)
-			return before->streak + gap;
+			return min32(before->streak + gap, STREAK_MISS_MAX);
 	}
 	return 0;
 }
@@ -108,13 +111,29 @@ static void claim_ahead(struct http_blocks *blocks, const struct http_block *blo
 			return;
 }
 
+/* Has another reader led the same sequence beyond what this block's window reaches? */
+static bool is_overtaken(const struct http_blocks *blocks, const struct http_block *block,
+			 uint64_t window)
+{
+	for (uint32_t i = 0; i < blocks->count; i++) {
+		const struct http_block *other = &blocks->block[i];
+
+		if (other->state != HTTP_BLOCK_EMPTY && other->streak >= block->streak &&
+		    other->number > block->number + window &&
+		    other->number - block->number < 2ULL * blocks->count)
+			return true;
+	}
+	return false;
+}
+
 /* Half of the window is fetched while the other half is read, so that ranges are long. */
 static void read_ahead(struct http_blocks *blocks, const struct http_block *block)
 {
 	uint64_t window = min32(2ULL * block->streak, blocks->ahead_max);
-	uint64_t middle = block->number + window / 2;
+	uint64_t middle = block->number + window / 2 + 1;
 
-	if (window > 1 && middle * HTTP_BLOCK < blocks->size && !find(blocks, middle))
+	if (window > 1 && middle * HTTP_BLOCK < blocks->size && !find(blocks, middle) &&
+	    !is_overtaken(blocks, block, window))
 		claim_ahead(blocks, block, window);
 }
 
@@ -283,7 +302,7 @@ void http_blocks_close(struct http_blocks *blocks)
 int http_blocks_init(struct http_blocks *blocks, uint64_t size, uint32_t count, struct error *err)
 {
 	assert(count >= 2 && count <= HTTP_BLOCKS_MAX && size > 0);
-	*blocks = (struct http_blocks){.size = size, .count = count, .ahead_max = count / 7 * 4};
+	*blocks = (struct http_blocks){.size = size, .count = count, .ahead_max = count / 7 * 3};
 	pthread_mutex_init(&blocks->lock, NULL);
 	pthread_cond_init(&blocks->wanted, NULL);
 	pthread_cond_init(&blocks->arrived, NULL);

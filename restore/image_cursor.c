@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#define PADDING_LIMIT (1U << 20)
+
 int image_cursor_some(struct image_cursor *cursor, void *data, size_t capacity, size_t *got,
 		      struct error *err)
 {
@@ -66,6 +68,23 @@ int image_cursor_skip(struct image_cursor *cursor, const char *what, uint64_t le
 			return -1;
 		if (got == 0)
 			return truncated(cursor, what, err);
+	}
+	return 0;
+}
+
+int image_cursor_finish(struct image_cursor *cursor, struct error *err)
+{
+	uint64_t end = cursor->offset;
+	uint8_t waste[16384];
+
+	for (size_t got = 1; got > 0;) {
+		if (cursor->offset - end > PADDING_LIMIT)
+			return error_set(err,
+					 "more than 1 MiB follows the end of the image at file "
+					 "offset %" PRIu64,
+					 end);
+		if (image_cursor_some(cursor, waste, sizeof(waste), &got, err) < 0)
+			return -1;
 	}
 	return 0;
 }

@@ -22,3 +22,8 @@ int image_cursor_skip(struct image_cursor *cursor, const char *what, uint64_t le
 /* 1 to capacity bytes; *got is 0 at the file's end. */
 int image_cursor_some(struct image_cursor *cursor, void *data, size_t capacity, size_t *got,
 		      struct error *err);
+/*
+ * Reads what follows the end of the image, so that who writes into a pipe can finish. Only padding
+ * can be there: more than 1 MiB is an error.
+ */
+int image_cursor_finish(struct image_cursor *cursor, struct error *err);

@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/scope.h"
 
 enum {
@@ -16,14 +16,6 @@ enum {
 };
 
 static const uint64_t size_limit = 1ULL << 62;
-
-static long long now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
 
 int nbd_complain(struct error *err)
 {
@@ -51,10 +43,10 @@ static int wait_for(struct nbd_handle *handle, long long limit_ms, int silence_m
 
 static int negotiate(struct nbd_handle *handle, int limit_ms, struct error *err)
 {
-	long long end = now_ms() + limit_ms;
+	long long end = clock_ms() + limit_ms;
 
 	while (nbd_aio_is_connecting(handle) > 0)
-		if (wait_for(handle, end - now_ms(), limit_ms, err) < 0)
+		if (wait_for(handle, end - clock_ms(), limit_ms, err) < 0)
 			return -1;
 	return nbd_aio_is_ready(handle) > 0 ? 0 : nbd_complain(err);
 }

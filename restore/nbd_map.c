@@ -26,11 +26,6 @@ void nbd_map_add(struct nbd_map *map, uint64_t length, bool is_zero)
 		map->range[map->count++] = (struct nbd_range){end, is_zero};
 }
 
-static bool has_room(const struct nbd_map *map, bool is_zero)
-{
-	return map->count < NBD_MAP_RANGES || map->range[map->count - 1].is_zero == is_zero;
-}
-
 int nbd_map_add_status(struct nbd_map *map, const uint32_t *entries, size_t count, uint64_t limit,
 		       struct error *err)
 {
@@ -44,7 +39,8 @@ int nbd_map_add_status(struct nbd_map *map, const uint32_t *entries, size_t coun
 					 "the NBD server describes 0 bytes at offset %" PRIu64
 					 ", which cannot be",
 					 at);
-		if (at >= limit || !has_room(map, is_zero))
+		/* Nothing may follow what was left out. */
+		if (at >= limit || map->count == NBD_MAP_RANGES)
 			return 0;
 		nbd_map_add(map, length < limit - at ? length : limit - at, is_zero);
 	}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/scope.h"
 #include "restore/nbd_map.h"
 
@@ -43,14 +44,6 @@ struct job {
 	size_t length;
 	uint64_t offset;
 };
-
-static long long now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
 
 static struct slot *take_slot(struct nbd_pool *pool)
 {
@@ -105,11 +98,11 @@ static int try_job(struct nbd_pool *pool, struct slot *slot, const struct job *j
 
 static int run_job(struct nbd_pool *pool, const struct job *job, struct error *err)
 {
-	const long long end = now_ms() + pool->options.retry_ms;
+	const long long end = clock_ms() + pool->options.retry_ms;
 	struct slot *slot = take_slot(pool);
 	int r = try_job(pool, slot, job, err);
 
-	for (long long pause = pool->options.pause_ms; r < 0 && now_ms() + pause <= end;
+	for (long long pause = pool->options.pause_ms; r < 0 && clock_ms() + pause <= end;
 	     pause *= 2) {
 		nanosleep(&(struct timespec){pause / 1000, pause % 1000 * 1000000}, NULL);
 		r = try_job(pool, slot, job, err);
@@ -121,10 +114,10 @@ static int run_job(struct nbd_pool *pool, const struct job *job, struct error *e
 /* Not all of them need to succeed. */
 static void add_connections(struct nbd_pool *pool)
 {
-	long long end = now_ms() + MORE_CONNECTIONS_MS;
+	long long end = clock_ms() + MORE_CONNECTIONS_MS;
 
-	while (pool->slots < NBD_POOL_CONNECTIONS && now_ms() < end) {
-		if (connect_slot(pool, &pool->slot[pool->slots], (int)(end - now_ms()), NULL) < 0)
+	while (pool->slots < NBD_POOL_CONNECTIONS && clock_ms() < end) {
+		if (connect_slot(pool, &pool->slot[pool->slots], (int)(end - clock_ms()), NULL) < 0)
 			return;
 		pool->slots++;
 	}

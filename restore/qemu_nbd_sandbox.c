@@ -160,11 +160,10 @@ static int make_place(const char *path, bool is_directory, struct error *err)
 }
 
 /* Shows path as place, which is relative to the new root; st gets what is there. */
-static int show(const char *path, const char *place, uint64_t more_flags, struct stat *st,
+static int show(const char *path, const char *place, uint64_t flags, struct stat *st,
 		struct error *err)
 {
-	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
-						    MOUNT_ATTR_NODEV | more_flags};
+	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | flags};
 	_cleanup_close_ int tree =
 		open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
@@ -188,7 +187,7 @@ static int show_libraries(const char *path, struct error *err)
 	if (length < 0 && errno == ENOENT)
 		return 0;
 	if (length < 0)
-		return show(path, path + 1, 0, &st, err);
+		return show(path, path + 1, MOUNT_ATTR_NODEV, &st, err);
 	target[length] = '\0';
 	if (make_parents(path + 1, err) < 0)
 		return -1;
@@ -202,7 +201,7 @@ static int show_image(const struct qemu_nbd_file *file, struct error *err)
 	_cleanup_free_ char *place = string_format("image/%s", file->name);
 	struct stat st;
 
-	if (show(file->path, place, MOUNT_ATTR_NOEXEC, &st, err) < 0)
+	if (show(file->path, place, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, &st, err) < 0)
 		return -1;
 	if (st.st_dev != file->device || st.st_ino != file->inode)
 		return error_set(err, "%s was replaced by another file meanwhile", file->path);
@@ -225,7 +224,9 @@ static int build(const struct qemu_nbd_sandbox *sandbox, struct error *err)
 	for (size_t i = 0; i < sandbox->files->count; i++)
 		if (show_image(&sandbox->files->item[i], err) < 0)
 			return -1;
-	if (show(sandbox->program, "program", 0, &st, err) < 0)
+	/* QEMU asks /dev/null whether locks work. */
+	if (show("/dev/null", "dev/null", MOUNT_ATTR_NOEXEC, &st, err) < 0 ||
+	    show(sandbox->program, "program", MOUNT_ATTR_NODEV, &st, err) < 0)
 		return -1;
 	if (mount_setattr(AT_FDCWD, ".", 0, &read_only, sizeof(read_only)) < 0)
 		return error_sys(err, errno, "make the sandbox's root read-only");

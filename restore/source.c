@@ -17,7 +17,8 @@
 
 /* raw accepts everything, so it is last. */
 static const struct source_ops *const formats[] = {&source_qcow2_ops, &source_vmdk_ops,
-						   &source_archive_ops, &source_raw_ops};
+						   &source_ova_ops, &source_archive_ops,
+						   &source_raw_ops};
 
 static const struct source_ops *own_format_named(const char *name)
 {
@@ -239,7 +240,6 @@ void source_close(struct source *source)
 	if (source->ops)
 		source->ops->close(source);
 	image_file_close(source->file);
-	used_blocks_free(source->used);
 	free(source->name);
 	free(source);
 }

@@ -20,7 +20,7 @@ struct nbd {
 	const char *uri; /* the source's */
 	struct nbd_pool *pool;
 	char *export_name;
-	char *trust; /* directory with the certificates to trust, or NULL: the system's */
+	char *trust; /* directory with the certificates to trust; NULL without TLS */
 };
 
 bool source_nbd_is_name(const char *name)
@@ -52,16 +52,23 @@ static int begin_connection(void *context, struct nbd_handle *handle, struct err
 	return 0;
 }
 
-/* libnbd wants a directory in which the file is called ca-cert.pem. */
-static int trust(struct nbd *nbd, const char *ca_file, struct error *err)
+static const char *system_certificates(void)
+{
+	static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt",
+					     "/etc/pki/tls/certs/ca-bundle.crt"};
+
+	for (size_t i = 0; i < array_length(places); i++)
+		if (access(places[i], R_OK) == 0)
+			return places[i];
+	return NULL;
+}
+
+static int make_trust(struct nbd *nbd, const char *ca_file, struct error *err)
 {
 	char directory[] = "/tmp/v2p-trust-XXXXXX";
-	_cleanup_free_ char *target = NULL, *link = NULL;
+	_cleanup_free_ char *target = realpath(ca_file, NULL), *link = NULL;
 
-	if (!ca_file)
-		return 0;
-	target = realpath(ca_file, NULL);
-	if (!target)
+	if (!target || access(target, R_OK) < 0)
 		return error_sys(err, errno, "open the certificates in %s", ca_file);
 	if (!mkdtemp(directory))
 		return error_sys(err, errno, "make a directory in /tmp");
@@ -70,6 +77,26 @@ static int trust(struct nbd *nbd, const char *ca_file, struct error *err)
 	if (symlink(target, link) < 0)
 		return error_sys(err, errno, "make %s", link);
 	return 0;
+}
+
+/*
+ * libnbd wants a directory in which the file is called ca-cert.pem. Without one, versions before
+ * 1.20.2 encrypt but take every certificate (CVE-2024-7383), so they get one always; and they check
+ * no certificate where the URI has no server's name.
+ */
+static int trust(struct nbd *nbd, const char *ca_file, struct error *err)
+{
+	if (has_prefix(nbd->uri, "nbds+unix:"))
+		return error_set(err, "the certificate of a server that has no name cannot be "
+				      "checked: use nbds:// or nbd+unix://");
+	if (!has_prefix(nbd->uri, "nbds:"))
+		return 0;
+	if (!ca_file)
+		ca_file = system_certificates();
+	if (!ca_file)
+		return error_set(err, "the server's certificate cannot be checked: this machine "
+				      "has no certificates; apt install ca-certificates");
+	return make_trust(nbd, ca_file, err);
 }
 
 static int nbd_open(struct source *source, const struct source_options *options, struct error *err)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "restore/source_qemu.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -82,25 +83,43 @@ static int add_sibling(const struct image_file *file, const char *name,
 	return qemu_nbd_files_add(files, sibling->fd, sibling->name, err);
 }
 
-/* Where the descriptor is: the whole file, or a part that the header of a sparse one names (VMware,
- * Virtual Disk Format 5.0, "Hosted Sparse Extent Header"). *length is 0 when there is none. */
-static int find_descriptor(const struct image_file *file, uint64_t *offset, uint64_t *length,
-			   struct error *err)
-{
-	uint8_t header[44];
-	uint64_t place[2];
-	size_t got;
+/* A VMDK descriptor: the file as a whole, or a part of a sparse extent. */
+struct descriptor {
+	uint64_t offset, length; /* length is 0 when there is none */
+	bool is_embedded;
+};
 
-	if (image_file_peek((struct image_file *)file, header, sizeof(header), &got, err) < 0)
+/* VMware, Virtual Disk Format 5.0, "Hosted Sparse Extent Header": where it is, in sectors, at 28.
+ * What cannot be is QEMU's to refuse. */
+static int find_descriptor(const struct image_file *file, struct descriptor *out, struct error *err)
+{
+	uint8_t header[44] = {0};
+	size_t length = file->size < sizeof(header) ? (size_t)file->size : sizeof(header);
+	uint64_t place[2];
+
+	if (image_file_read(file, "VMDK header", header, length, 0, err) < 0)
 		return -1;
-	*offset = 0;
-	*length = got > 0 && *header == '#' ? file->size : 0;
-	if (got < sizeof(header) || memcmp(header, "KDMV", 4) != 0)
+	*out = (struct descriptor){.length = *header == '#' ? file->size : 0};
+	if (memcmp(header, "KDMV", 4) != 0)
 		return 0;
 	memcpy(place, header + 28, sizeof(place));
-	/* In sectors; QEMU is left to refuse what cannot be. */
-	*offset = le64toh(place[0]) << 9;
-	*length = le64toh(place[1]) << 9;
+	*out = (struct descriptor){le64toh(place[0]) << 9, le64toh(place[1]) << 9, true};
+	return 0;
+}
+
+static int read_descriptor(const struct image_file *file, const struct descriptor *descriptor,
+			   struct text *out, struct error *err)
+{
+	size_t length = (size_t)descriptor->length;
+
+	if (descriptor->length > VMDK_DESCRIPTOR_MAX)
+		return error_set(err, "the VMDK descriptor is longer than %d bytes",
+				 VMDK_DESCRIPTOR_MAX);
+	if (image_file_read(file, "VMDK descriptor", text_reserve(out, length), length,
+			    descriptor->offset, err) < 0)
+		return -1;
+	out->length = length;
+	text_add(out, "");
 	return 0;
 }
 
@@ -109,26 +128,17 @@ static int add_extents(const struct image_file *file, struct qemu_nbd_files *fil
 {
 	_cleanup_strings_ struct strings names = {0};
 	_cleanup_text_ struct text text = {0};
-	uint64_t offset, length;
-	bool is_embedded;
+	struct descriptor descriptor;
 
-	if (find_descriptor(file, &offset, &length, err) < 0)
+	if (find_descriptor(file, &descriptor, err) < 0)
 		return -1;
-	if (length == 0)
+	if (descriptor.length == 0)
 		return 0;
-	is_embedded = offset > 0;
-	if (length > VMDK_DESCRIPTOR_MAX)
-		return error_set(err, "the VMDK descriptor is longer than %d bytes",
-				 VMDK_DESCRIPTOR_MAX);
-	if (image_file_read(file, "VMDK descriptor", text_reserve(&text, (size_t)length),
-			    (size_t)length, offset, err) < 0)
-		return -1;
-	text.length = (size_t)length;
-	text_add(&text, "");
-	if (vmdk_extents(text_string(&text), &names, err) < 0)
+	if (read_descriptor(file, &descriptor, &text, err) < 0 ||
+	    vmdk_extents(text_string(&text), &names, err) < 0)
 		return -1;
 	/* The extent of a file with its own descriptor is the file. */
-	for (size_t i = 0; !is_embedded && i < names.count; i++)
+	for (size_t i = 0; !descriptor.is_embedded && i < names.count; i++)
 		if (add_sibling(file, names.item[i], files, err) < 0)
 			return -1;
 	return 0;
@@ -152,6 +162,14 @@ static int complain(const struct qemu *qemu, struct error *err)
 	_cleanup_free_ char *said = qemu_nbd_complaint(&qemu->server);
 
 	return said ? error_in(err, "%s", said) : error_in(err, "qemu-nbd");
+}
+
+/* It ended instead of answering: then only its own words say why. */
+static int refuse(const struct qemu *qemu, struct error *err)
+{
+	_cleanup_free_ char *said = qemu_nbd_complaint(&qemu->server);
+
+	return said ? error_set(err, "%s", said) : error_in(err, "qemu-nbd");
 }
 
 static int start(struct source *source, struct qemu *qemu, struct error *err)
@@ -204,7 +222,7 @@ static int qemu_open(struct source *source, const struct source_options *options
 	how.endpoint.connect = next_connection;
 	how.endpoint.context = qemu;
 	if (nbd_pool_open(&how, &qemu->pool, err) < 0)
-		return complain(qemu, err);
+		return refuse(qemu, err);
 	source->size = nbd_pool_size(qemu->pool);
 	source->granule = nbd_pool_granule(qemu->pool);
 	return 0;
@@ -273,7 +291,7 @@ static const struct kind kinds[] = {
 	KIND("dmg", "DMG", NULL, NULL),
 	KIND("bochs", "Bochs", NULL, NULL),
 	KIND("cloop", "cloop", NULL, NULL),
-	KIND("qcow", "qcow (version 1)", qemu_parent_check_qcow, NULL),
+	KIND("qcow", "qcow", qemu_parent_check_qcow, NULL),
 };
 
 const struct source_ops *source_qemu_named(const char *name)

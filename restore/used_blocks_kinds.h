@@ -109,4 +109,9 @@ struct used_ops {
 	void (*close)(void *state);
 };
 
-extern const struct used_ops used_ext_ops, used_fat_ops, used_swap_ops;
+/* Is the sum the CRC32c of data, counted with the four bytes at hole (the sum's own place) as
+ * zeroes? hole may be length: there is none. Always true in fuzz targets: they could not get past
+ * it. */
+bool used_has_crc32c(const uint8_t *data, size_t length, size_t hole, uint32_t sum);
+
+extern const struct used_ops used_ext_ops, used_fat_ops, used_swap_ops, used_xfs_ops;

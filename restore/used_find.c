@@ -10,7 +10,8 @@
 
 enum { VOLUMES = 256 }; /* that are looked into; what further ones hold is in use */
 
-static const struct used_ops *const kinds[] = {&used_ext_ops, &used_fat_ops, &used_swap_ops};
+static const struct used_ops *const kinds[] = {&used_ext_ops, &used_fat_ops, &used_swap_ops,
+					       &used_xfs_ops};
 
 static const struct used_ops *ops_named(const char *name)
 {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <ext2fs/ext2fs.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -144,4 +145,25 @@ int used_region_read(const struct used_region *region, void *data, size_t length
 		offset = 0;
 	}
 	return 0;
+}
+
+bool used_has_crc32c(const uint8_t *data, size_t length, size_t hole, uint32_t sum)
+{
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+	(void)data;
+	(void)length;
+	(void)hole;
+	(void)sum;
+	return true;
+#else
+	static const uint8_t zeroes[4];
+	size_t behind = hole + sizeof(zeroes);
+	uint32_t crc = ext2fs_crc32c_le(~0U, data, hole);
+
+	if (behind <= length) {
+		crc = ext2fs_crc32c_le(crc, zeroes, sizeof(zeroes));
+		crc = ext2fs_crc32c_le(crc, data + behind, length - behind);
+	}
+	return ~crc == sum;
+#endif
 }

@@ -19,7 +19,6 @@
 #include "restore/vmdk.h"
 
 #define HEAD_LIMIT (4U << 20)
-#define PADDING_LIMIT (1U << 20) /* behind the end marker */
 #define GRAINS_UNKNOWN UINT64_MAX
 
 /* The way through the file, from one grain's marker to the next. */
@@ -120,11 +119,13 @@ static int walk_begin(struct walk *walk, struct image_file *file, const struct v
 	return skip_to(walk, "data", header->data_offset, err);
 }
 
-/* Tables, the footer. Longer ones than the disk's directory are none. */
+/* Tables, the footer. There is no more of it than tables and directory of this disk take. */
 static int skip_metadata(struct walk *walk, uint64_t at, const struct vmdk_marker *marker,
 			 struct error *err)
 {
-	uint64_t limit = walk->header->directory_entries / (VMDK_SECTOR / sizeof(uint32_t)) + 4;
+	const uint32_t per_sector = VMDK_SECTOR / sizeof(uint32_t);
+	uint64_t table = walk->header->table_entries / per_sector;
+	uint64_t limit = walk->header->directory_entries * (table + 1);
 
 	if (marker->type > VMDK_PROGRESS || marker->value > limit)
 		return error_set(err,
@@ -212,25 +213,6 @@ static size_t rest_of(const struct grain *grain)
 	return (size_t)sectors * VMDK_SECTOR;
 }
 
-/* The reader of a pipe takes all of it; and something else than padding would be lost in silence.
- */
-static int read_padding(struct walk *walk, struct error *err)
-{
-	uint8_t waste[4096];
-	uint64_t length = 0;
-
-	for (size_t got = 1; got > 0; length += got) {
-		if (length > PADDING_LIMIT)
-			return error_set(err,
-					 "more than 1 MiB follows the end of the image at file "
-					 "offset %" PRIu64,
-					 walk->cursor.offset - length);
-		if (image_cursor_some(&walk->cursor, waste, sizeof(waste), &got, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int look_ahead(struct vmdk_stream *stream, struct error *err)
 {
 	int r;
@@ -238,7 +220,7 @@ static int look_ahead(struct vmdk_stream *stream, struct error *err)
 	if (stream->has_grain)
 		return 0;
 	r = walk_next(&stream->walk, &stream->grain, err);
-	if (r < 0 || (r == 0 && read_padding(&stream->walk, err) < 0))
+	if (r < 0 || (r == 0 && image_cursor_finish(&stream->walk.cursor, err) < 0))
 		return -1;
 	if (r == 0)
 		stream->grain.offset = stream->header.size;

@@ -93,7 +93,8 @@ static int run_all(struct run *run, struct error *err)
 		pthread_join(threads[i], NULL);
 	if (!atomic_load(&run->workers->failed))
 		return 0;
-	error_move(err, &run->error);
+	if (err)
+		error_move(err, &run->error);
 	return -1;
 }
 

@@ -7,8 +7,8 @@
  *
  *   assert_int_equal(fake_source_open(&fake, &source), 0);
  *
- * Everything that is not listed as a zero extent is data; fake_source_byte() says which. fake must
- * outlive the source.
+ * Everything that is not listed in zeroes is data; fake_source_byte() says which. What is listed as
+ * EXTENT_UNUSED reads as data, too. fake must outlive the source.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ struct fake_source {
 	struct source_ops ops; /* filled in by fake_source_open() */
 	uint64_t size;
 	uint32_t granule;            /* 0: 65536 */
-	const struct extent *zeroes; /* EXTENT_ZERO, in order, not overlapping; borrowed */
+	const struct extent *zeroes; /* not data, in order, not overlapping; borrowed */
 	size_t zero_count;
 	uint64_t extent_limit; /* no extent is said to be longer; 0: no limit */
 	uint64_t error_at;     /* a read that covers this offset fails; 0: none */
@@ -84,7 +84,7 @@ static inline int fake_source_op_extent(struct source *source, uint64_t offset, 
 		if (end <= offset)
 			continue;
 		if (zero->offset <= offset) {
-			out->kind = EXTENT_ZERO;
+			out->kind = zero->kind;
 			until = end;
 		}
 		if (until - offset < length)
@@ -97,7 +97,7 @@ static inline int fake_source_op_extent(struct source *source, uint64_t offset, 
 static inline bool fake_source_is_zero(const struct fake_source *fake, uint64_t offset)
 {
 	for (size_t i = 0; i < fake->zero_count; i++)
-		if (offset >= fake->zeroes[i].offset &&
+		if (fake->zeroes[i].kind == EXTENT_ZERO && offset >= fake->zeroes[i].offset &&
 		    offset - fake->zeroes[i].offset < fake->zeroes[i].length)
 			return true;
 	return false;

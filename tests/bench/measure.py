@@ -5,9 +5,10 @@ import os
 import resource
 import signal
 import subprocess
+import threading
 import time
 
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.1
 TIME_LIMIT = 900
 OTHERS_SECONDS = 1.0
 OWN_MARGIN_KIB = 4096
@@ -30,29 +31,46 @@ def run(argv, log):
         started = time.monotonic()
         child = subprocess.Popen([str(arg) for arg in argv], stdin=subprocess.DEVNULL,
                                  stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-    peaks = {}
+    watch = _Watch(child.pid)
     try:
-        status, usage = _wait(child, peaks, started + TIME_LIMIT)
+        _, status, usage = os.wait4(child.pid, 0)
         wall = time.monotonic() - started
     except BaseException:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         raise
+    finally:
+        watch.end()
     child.returncode = os.waitstatus_to_exitcode(status)
+    if watch.is_late:
+        raise Failed(f"not done after {TIME_LIMIT} s")
     if child.returncode != 0:
         raise Failed(f"status {child.returncode}: {last_line(log)}")
-    return Usage(wall, usage.ru_utime + usage.ru_stime, _peak(peaks, usage))
+    return Usage(wall, usage.ru_utime + usage.ru_stime, _peak(watch.peaks, usage))
 
 
-def _wait(child, peaks, deadline):
-    while True:
-        _look_at(child.pid, peaks)
-        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
-        if pid:
-            return status, usage
-        if time.monotonic() > deadline:
-            raise Failed(f"not done after {TIME_LIMIT} s")
-        time.sleep(POLL_SECONDS)
+class _Watch:
+    """Looks at the memory of a process tree while it runs, and ends it when it takes too long."""
+
+    def __init__(self, pid):
+        self.peaks, self.is_late = {}, False
+        self._pid, self._ended = pid, threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def end(self):
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self):
+        deadline = time.monotonic() + TIME_LIMIT
+        while not self._ended.is_set():
+            _look_at(self._pid, self.peaks)
+            if time.monotonic() > deadline:
+                self.is_late = True
+                os.killpg(self._pid, signal.SIGKILL)
+                return
+            self._ended.wait(POLL_SECONDS)
 
 
 def _look_at(pid, peaks):

@@ -10,6 +10,7 @@ import paths
 import system
 
 V2P = paths.BUILD / "v2p"
+REFUSED = 1             # v2p's exit status: nothing was written
 MESSAGE = 120           # characters of what a program says
 
 
@@ -124,10 +125,10 @@ RESUME_UNVERIFIED = _v2p("v2p --resume, not verified", "files", options=("--resu
 
 
 def check_v2p_reads(job):
-    """Raises NotThere where this v2p does not take the image."""
+    """Raises NotThere where this v2p refuses the image; what else goes wrong shows in the run."""
     argv = [V2P, "restore", "--dry-run", "--no-adapt", job.image, job.target.path]
     done = subprocess.run([str(arg) for arg in argv], capture_output=True, text=True)
-    if done.returncode != 0:
+    if done.returncode == REFUSED:
         raise NotThere(done.stderr.strip().split("\n")[-1].removeprefix("v2p: ")[-MESSAGE:])
 
 

@@ -10,6 +10,7 @@ import paths
 import system
 
 RAM_FILE = pathlib.Path("/dev/shm/v2p-bench")
+LOCK = pathlib.Path("/run/lock/v2p-bench")
 DISK_FILE = paths.BUILD / "bench" / "target"
 
 
@@ -54,7 +55,7 @@ class Target:
 @contextlib.contextmanager
 def alone():
     """Two of these at once would measure each other."""
-    with open(RAM_FILE.with_suffix(".lock"), "w") as file:
+    with open(LOCK, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

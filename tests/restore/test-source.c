@@ -105,7 +105,7 @@ static void an_unknown_format_is_refused(void **state)
 	make_image(512, 0, "x", 1);
 	assert_refused("image", "qcow3",
 		       "open image image: there is no image format qcow3; known are qcow2, vmdk, "
-		       "archive, raw, vdi, "
+		       "ova, archive, raw, vdi, "
 		       "vpc, vhdx, qed, parallels, dmg, bochs, cloop, qcow");
 }
 

@@ -31,61 +31,61 @@ static void check_ext(uint64_t size, const char *options, uint64_t least_unused)
 static void ext4_is_restored_without_what_it_does_not_use(void **state)
 {
 	(void)state;
-	check_ext(512 * MIB, "-t ext4", 480 * MIB);
+	check_ext(300 * MIB, "-t ext4", 260 * MIB);
 }
 
 static void ext4_without_64bit_is_understood(void **state)
 {
 	(void)state;
-	check_ext(512 * MIB, "-t ext4 -O ^64bit,^metadata_csum,uninit_bg", 480 * MIB);
+	check_ext(200 * MIB, "-t ext4 -g 8192 -O ^64bit,^metadata_csum,uninit_bg", 170 * MIB);
 }
 
 static void ext4_with_meta_bg_is_understood(void **state)
 {
 	(void)state;
-	check_ext(512 * MIB, "-t ext4 -O meta_bg,^resize_inode", 480 * MIB);
+	check_ext(200 * MIB, "-t ext4 -g 1024 -O meta_bg,^resize_inode", 170 * MIB);
 }
 
 static void ext4_with_bigalloc_is_understood(void **state)
 {
 	(void)state;
-	check_ext(512 * MIB, "-t ext4 -O bigalloc -C 65536", 470 * MIB);
+	check_ext(300 * MIB, "-t ext4 -O bigalloc -C 65536", 250 * MIB);
 }
 
 static void ext4_with_small_blocks_is_understood(void **state)
 {
 	(void)state;
-	check_ext(300 * MIB, "-t ext4 -b 1024", 250 * MIB);
+	check_ext(150 * MIB, "-t ext4 -b 1024", 120 * MIB);
 }
 
 static void ext4_with_sparse_super2_is_understood(void **state)
 {
 	(void)state;
-	check_ext(512 * MIB, "-t ext4 -O sparse_super2", 480 * MIB);
+	check_ext(200 * MIB, "-t ext4 -g 8192 -O sparse_super2", 170 * MIB);
 }
 
 static void ext4_with_large_flex_groups_is_understood(void **state)
 {
 	(void)state;
-	check_ext(512 * MIB, "-t ext4 -b 1024 -G 64 -N 200000", 400 * MIB);
+	check_ext(200 * MIB, "-t ext4 -b 1024 -G 64 -N 200000", 120 * MIB);
 }
 
 static void ext4_without_flex_groups_is_understood(void **state)
 {
 	(void)state;
-	check_ext(512 * MIB, "-t ext4 -O ^flex_bg", 470 * MIB);
+	check_ext(200 * MIB, "-t ext4 -g 8192 -O ^flex_bg", 160 * MIB);
 }
 
 static void ext3_is_understood(void **state)
 {
 	(void)state;
-	check_ext(300 * MIB, "-t ext3", 260 * MIB);
+	check_ext(150 * MIB, "-t ext3 -g 8192", 120 * MIB);
 }
 
 static void ext2_is_understood(void **state)
 {
 	(void)state;
-	check_ext(300 * MIB, "-t ext2 -b 1024 -O ^sparse_super,^resize_inode", 250 * MIB);
+	check_ext(150 * MIB, "-t ext2 -b 1024 -O ^sparse_super,^resize_inode", 120 * MIB);
 }
 
 static void a_mounted_ext4_is_copied_whole(void **state)

@@ -41,7 +41,7 @@ static void fat16_is_understood(void **state)
 static void fat32_is_understood(void **state)
 {
 	(void)state;
-	check_fat(512 * MIB, "-F 32", 500 * MIB);
+	check_fat(200 * MIB, "-F 32 -s 4", 190 * MIB);
 }
 
 static void fat32_with_small_clusters_is_understood(void **state)
