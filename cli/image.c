@@ -52,21 +52,30 @@ static int local_copy_make(const char *name, const char *ca_file, struct local_c
 	return save(copy, &content, err);
 }
 
-static int prove(struct source *source, const struct image_request *request, struct error *err)
-{
-	_cleanup_(local_copy_release) struct local_copy checksum = {0};
-	_cleanup_(local_copy_release) struct local_copy signature = {0};
-	_cleanup_(local_copy_release) struct local_copy key = {0};
-	struct integrity_options options = {0};
+/* What image_request says about the image's integrity, with files of this machine. */
+struct promise {
+	struct local_copy checksum, signature, key;
+	struct integrity_options options;
+};
 
-	if (local_copy_make(request->checksum, request->ca_file, &checksum, err) < 0 ||
-	    local_copy_make(request->signature, request->ca_file, &signature, err) < 0 ||
-	    local_copy_make(request->key, request->ca_file, &key, err) < 0)
+static void promise_release(struct promise *promise)
+{
+	local_copy_release(&promise->checksum);
+	local_copy_release(&promise->signature);
+	local_copy_release(&promise->key);
+}
+
+static int promise_make(const struct image_request *request, struct promise *promise,
+			struct error *err)
+{
+	if (local_copy_make(request->checksum, request->ca_file, &promise->checksum, err) < 0 ||
+	    local_copy_make(request->signature, request->ca_file, &promise->signature, err) < 0 ||
+	    local_copy_make(request->key, request->ca_file, &promise->key, err) < 0)
 		return -1;
-	options.checksum = checksum.name;
-	options.signature = signature.name;
-	options.key = key.name;
-	return integrity_require(source, &options, err);
+	promise->options.checksum = promise->checksum.name;
+	promise->options.signature = promise->signature.name;
+	promise->options.key = promise->key.name;
+	return 0;
 }
 
 struct image_request image_request_from(const struct options *options)
@@ -82,14 +91,18 @@ struct image_request image_request_from(const struct options *options)
 
 int image_open(const struct image_request *request, struct source **out, struct error *err)
 {
-	const struct source_options options = {
+	_cleanup_(promise_release) struct promise promise = {0};
+	struct source_options options = {
 		.format = request->format,
 		.file = {.ca_file = request->ca_file},
 	};
 	_cleanup_source_ struct source *source = NULL;
 
+	if (promise_make(request, &promise, err) < 0)
+		return -1;
+	options.file.digests = integrity_digests(&promise.options);
 	if (source_open(request->name, &options, &source, err) < 0 ||
-	    prove(source, request, err) < 0)
+	    integrity_require(source, &promise.options, err) < 0)
 		return -1;
 	*out = steal(&source);
 	return 0;

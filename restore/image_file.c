@@ -26,6 +26,8 @@ struct image_file *image_file_new(const char *name, const struct image_file_ops 
 
 char *image_file_label(const char *name)
 {
+	if (string_equal(name, "-"))
+		return string_copy("standard input");
 	return http_is_url(name) ? http_url_label(name) : string_copy(name);
 }
 
@@ -51,8 +53,8 @@ static int open_stdin(struct image_file **out, struct error *err)
 	return 0;
 }
 
-int image_file_open(const char *name, const struct image_file_options *options,
-		    struct image_file **out, struct error *err)
+static int open_kind(const char *name, const struct image_file_options *options,
+		     struct image_file **out, struct error *err)
 {
 	int fd;
 
@@ -62,6 +64,20 @@ int image_file_open(const char *name, const struct image_file_options *options,
 		return open_stdin(out, err);
 	fd = image_file_local_open(name, err);
 	return fd < 0 ? -1 : image_file_open_fd(fd, name, out, err);
+}
+
+int image_file_open(const char *name, const struct image_file_options *options,
+		    struct image_file **out, struct error *err)
+{
+	_cleanup_image_file_ struct image_file *file = NULL;
+
+	if (open_kind(name, options, &file, err) < 0)
+		return -1;
+	if (options && options->digests &&
+	    image_digest_new(options->digests, &file->digest, err) < 0)
+		return -1;
+	*out = steal(&file);
+	return 0;
 }
 
 /* A name that stays in its directory, however it is put together. */
@@ -110,6 +126,7 @@ void image_file_close(struct image_file *file)
 	if (file->ops->close)
 		file->ops->close(file);
 	scope_close(&file->fd);
+	image_digest_free(file->digest);
 	free(file->head);
 	free(file->name);
 	free(file);
@@ -166,7 +183,7 @@ int image_file_next(struct image_file *file, void *data, size_t capacity, size_t
 		return -1;
 	}
 	file->position += *got;
-	return 0;
+	return file->digest ? image_digest_add(file->digest, data, *got, err) : 0;
 }
 
 /* Takes the head off the stream; image_file_next() gives it out again. */

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "restore/image_digest.h"
 
 #define IMAGE_FILE_SIZE_UNKNOWN UINT64_MAX
 
@@ -29,7 +30,9 @@ struct image_file {
 	bool is_seekable;
 	bool is_block_device;
 	uint64_t position; /* of image_file_next() */
-	uint8_t *head;     /* kept for image_file_peek() where the file is not seekable */
+	/* Of what image_file_next() has given so far, or NULL. Owned. */
+	struct image_digest *digest;
+	uint8_t *head; /* kept for image_file_peek() where the file is not seekable */
 	size_t head_length;
 	void *state; /* the kind's own */
 };
@@ -37,6 +40,7 @@ struct image_file {
 struct http_timing;
 
 struct image_file_options {
+	unsigned int digests; /* a set of what image_file_next() keeps up, see image_digest.h */
 	const char *ca_file; /* PEM certificates to trust for https instead of the system's; NULL */
 	const struct http_timing *http_timing; /* patience with servers; NULL: the usual */
 };

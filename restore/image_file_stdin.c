@@ -22,9 +22,9 @@ int image_file_stdin_open(struct image_file *file, struct error *err)
 {
 	file->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (file->fd < 0)
-		return error_sys(err, errno, "open standard input");
+		return error_sys(err, errno, "it is closed");
 	if (isatty(file->fd))
-		return error_set(err, "standard input is a terminal: pipe the image into v2p, or "
+		return error_set(err, "it is a terminal: pipe the image into v2p, or "
 				      "name a file");
 	if (is_whole_file(file->fd))
 		return image_file_local_measure(file, err);

@@ -8,6 +8,9 @@
  *   --signature FILE --key KEY a detached signature: OpenPGP with a keyring, or minisign. It signs
  *                              the checksum FILE where one is given, else the image file
  *
+ * Checksums of a file prove that one file: of an image in several files (backing chains, VMDK
+ * extents) a block map proves the disk that they make.
+ *
  * A seekable image is read and proven before anything is written; a stream is proven while it is
  * read, and source_finish() refuses it before a partition table is written.
  */
@@ -22,6 +25,18 @@ struct integrity_options {
 	const char *key;       /* or NULL: refused when there is a signature, and the reverse */
 };
 
+/* Which digests a stream's file must be opened with (image_file_options.digests). */
+unsigned int integrity_digests(const struct integrity_options *options);
 /* "none asked" is 0, too. An error says what was promised and what was found. */
 int integrity_require(struct source *source, const struct integrity_options *options,
 		      struct error *err);
+
+/* For source.c: what integrity_require() left to be proven of a stream. */
+struct integrity;
+
+/* As source_next() gives it. */
+int integrity_observe(struct integrity *integrity, const void *data, const struct extent *extent,
+		      struct error *err);
+/* The disk is at its end. Reads the file to its own end. */
+int integrity_finish(struct integrity *integrity, struct image_file *file, struct error *err);
+void integrity_free(struct integrity *integrity); /* accepts NULL */

@@ -36,6 +36,9 @@ struct layout {
 	char *disk_id; /* GPT GUID or MBR signature, as libblkid prints PTUUID */
 	uint64_t disk_size;
 	uint32_t sector_size;
+	/* Of a stream: of some partitions nothing could be seen yet; their file systems, and
+	 * logical partitions, are missing here. */
+	bool is_partial;
 	struct partition *partition;
 	size_t count;
 };
@@ -50,7 +53,8 @@ int layout_read_fd(int fd, const char *name, uint64_t size, uint32_t sector_size
 		   struct layout *out, struct error *err);
 /*
  * Of an image that was not written yet: copies the few places that identify it (both ends, the head
- * and the end of each partition) into a sparse file in memory and reads that.
+ * and the end of each partition) into a sparse file in memory and reads that. Of a stream, its head
+ * is all there is: see is_partial.
  */
 int layout_read_source(struct source *source, struct layout *out, struct error *err);
 json_object *layout_json(const struct layout *layout);

@@ -120,10 +120,14 @@ static const struct {
 	{"ntfs", "holds NTFS, which is not grown"},
 };
 
-static char *why_not_kind(const struct partition *partition)
+static char *why_not_kind(const struct layout *image, const struct partition *partition)
 {
 	const char *filesystem = partition->filesystem;
 
+	if (!filesystem && image->is_partial)
+		return string_format("what the last partition (%d) holds shows only when the "
+				     "image has been read, which is a stream",
+				     partition->number);
 	if (!filesystem)
 		return string_format("the last partition (%d) holds nothing that is known",
 				     partition->number);
@@ -171,7 +175,7 @@ static void plan_last(const struct layout *image, const struct partition *last, 
 	bool is_limited;
 	uint64_t end = usable_end(image, disk_size, &is_limited);
 
-	out->why_not = why_not_kind(last);
+	out->why_not = why_not_kind(image, last);
 	if (out->why_not)
 		return;
 	if (disk_size == image->disk_size || end < partition_end(last) + MIB) {

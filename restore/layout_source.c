@@ -44,10 +44,16 @@ static int store(struct sketch *sketch, size_t length, uint64_t offset, struct e
 	return 0;
 }
 
+/* How far the image can be read now. */
+static uint64_t reach_of(const struct source *source)
+{
+	return source->is_stream ? source->head_length : source->size;
+}
+
 /* Copies what of the range lies within the image. length is at most MIB. */
 static int copy_range(struct sketch *sketch, uint64_t offset, uint64_t length, struct error *err)
 {
-	uint64_t size = sketch->source->size;
+	uint64_t size = reach_of(sketch->source);
 
 	if (offset >= size)
 		return 0;
@@ -76,11 +82,11 @@ static int copy_ends(struct sketch *sketch, uint64_t start, uint64_t length, uin
  * relative to the extended partition. */
 static int copy_chain(struct sketch *sketch, const struct partition *extended, struct error *err)
 {
-	uint64_t offset = extended->start;
+	uint64_t offset = extended->start, reach = reach_of(sketch->source);
 	uint32_t next;
 
 	for (int i = 0; i < LAYOUT_PARTITIONS; i++) {
-		if (offset > sketch->source->size || sketch->source->size - offset < SECTOR)
+		if (offset > reach || reach - offset < SECTOR)
 			return 0;
 		if (copy_range(sketch, offset, SECTOR, err) < 0)
 			return -1;
@@ -141,6 +147,22 @@ static int fill(struct sketch *sketch, struct layout *out, struct error *err)
 	return 0;
 }
 
+/* The file systems that are known begin within the first MiB of their partitions. */
+static bool is_beyond(const struct partition *partition, uint64_t reach)
+{
+	uint64_t seen = partition->length < MIB ? partition->length : MIB;
+
+	return partition->start > reach || reach - partition->start < seen;
+}
+
+static bool is_partial(const struct source *source, const struct layout *layout)
+{
+	for (size_t i = 0; source->is_stream && i < layout->count; i++)
+		if (is_beyond(&layout->partition[i], reach_of(source)))
+			return true;
+	return false;
+}
+
 int layout_read_source(struct source *source, struct layout *out, struct error *err)
 {
 	_cleanup_close_ int fd = memfd_create("v2p-sketch", MFD_CLOEXEC);
@@ -159,5 +181,6 @@ int layout_read_source(struct source *source, struct layout *out, struct error *
 		layout_release(out);
 		return error_in(err, "look into %s", source->name);
 	}
+	out->is_partial = is_partial(source, out);
 	return 0;
 }

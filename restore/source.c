@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "restore/integrity.h"
 #include "restore/used_blocks.h"
 
 void source_close(struct source *source)
@@ -13,6 +14,7 @@ void source_close(struct source *source)
 	if (!source)
 		return;
 	used_blocks_free(source->used);
+	integrity_free(source->integrity);
 	if (source->ops)
 		source->ops->close(source);
 	image_file_close(source->file);
@@ -67,12 +69,16 @@ int source_next(struct source *source, void *data, size_t capacity, struct exten
 	if (source->ops->next(source, data, capacity, out, err) < 0)
 		return error_in(err, "read %s", source->name);
 	assert(out->kind == EXTENT_ZERO || out->length <= capacity);
+	if (source->integrity && integrity_observe(source->integrity, data, out, err) < 0)
+		return error_in(err, "check image %s", source->name);
 	return 0;
 }
 
 int source_finish(struct source *source, struct error *err)
 {
 	if (source->ops->finish && source->ops->finish(source, err) < 0)
+		return error_in(err, "check image %s", source->name);
+	if (source->integrity && integrity_finish(source->integrity, source->file, err) < 0)
 		return error_in(err, "check image %s", source->name);
 	return 0;
 }

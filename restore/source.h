@@ -55,6 +55,8 @@ struct source {
 	uint32_t granule;
 	/* What the image's file systems do not use, or NULL; see used_blocks.h. Owned. */
 	struct used_blocks *used;
+	/* What a stream has still to prove, or NULL; see integrity.h. Owned. */
+	struct integrity *integrity;
 	void *state; /* the reader's own */
 };
 
@@ -154,5 +156,5 @@ json_object *source_describe(const struct source *source);
 /* The reader whose format begins like this; raw where none does. length is at most 4096. */
 const struct source_ops *source_format_of(const uint8_t *head, size_t length);
 
-extern const struct source_ops source_raw_ops, source_qcow2_ops, source_vmdk_ops,
-	source_ova_ops, source_archive_ops;
+extern const struct source_ops source_raw_ops, source_qcow2_ops, source_vmdk_ops, source_ova_ops,
+	source_archive_ops;

@@ -102,12 +102,12 @@ static int check_content(const struct archive_state *state, struct error *err)
 	const char *format = ops == &source_raw_ops ? NULL : ops->name;
 
 	if (!format && source_foreign_find(head, length, NULL, 0, &format, err) < 0)
-		return error_in(err, "what is in it cannot be read: unpack it first");
+		return -1;
 	if (!format)
 		return 0;
 	return error_set(err,
-			 "in it is not a disk but another image or archive (%s), which cannot be "
-			 "read in there: unpack it first",
+			 "in it is not a disk but an image or archive of the format %s, which "
+			 "cannot be read in there: unpack it first",
 			 format);
 }
 
