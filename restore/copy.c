@@ -26,23 +26,6 @@ static int check_fits(const struct write_target *disk, uint64_t end, struct erro
 			 disk->target->disk.size, end - 1);
 }
 
-static void submit(struct worker *worker, struct unit *unit, enum queue_way way, uint8_t *data,
-		   const struct stretch *stretch)
-{
-	struct queue_request *request = &unit->request[unit->pending++];
-
-	*request = (struct queue_request){
-		.way = way,
-		.fd = worker->engine->disk[unit->number].target->fd,
-		.data = data + stretch->offset,
-		.length = stretch->length,
-		.offset = unit->window.offset + stretch->offset,
-		.owner = unit,
-		.number = unit->number,
-	};
-	queue_submit(worker->queue, request);
-}
-
 /* Makes pieces zero by command, and returns those that have to be written instead. */
 static uint16_t zero_pieces(struct write_target *disk, const struct unit *unit, uint16_t pieces)
 {
@@ -66,10 +49,9 @@ static void give(struct worker *worker, struct unit *unit, uint16_t data, uint16
 	for (unsigned int at = 0; pieces_next(zero, &at, &stretch);)
 		memset(unit->data + stretch.offset, 0, stretch.length);
 	unit->written |= data | zero;
-	for (unsigned int at = 0; pieces_next(data | zero, &at, &stretch);) {
+	if (data | zero)
 		atomic_store(&disk->is_empty, false);
-		submit(worker, unit, QUEUE_WRITE, unit->data, &stretch);
-	}
+	worker_submit(worker, unit, QUEUE_WRITE, data | zero, unit->data);
 	atomic_fetch_add(&disk->data_bytes, bytes_of(data));
 }
 
@@ -121,12 +103,9 @@ static void give_to_all(struct worker *worker, struct unit *unit)
 /* Differences: begins to read what the disk whose turn it is holds. */
 static void read_disk(struct worker *worker, struct unit *unit)
 {
-	uint16_t used = unit->window.data | unit->window.zero;
-	struct stretch stretch;
-
 	unit->unread = 0;
-	for (unsigned int at = 0; pieces_next(used, &at, &stretch);)
-		submit(worker, unit, QUEUE_READ, unit->disk_data, &stretch);
+	worker_submit(worker, unit, QUEUE_READ, unit->window.data | unit->window.zero,
+		      unit->disk_data);
 }
 
 static bool differs(const struct unit *unit, unsigned int piece)

@@ -108,7 +108,17 @@ static inline void fake_source_fill(const struct fake_source *fake, uint8_t *dat
 				    uint64_t offset)
 {
 	for (size_t i = 0; i < length; i++)
-		data[i] = fake_source_is_zero(fake, offset + i) ? 0 : fake_source_byte(offset + i);
+		data[i] = fake_source_byte(offset + i);
+	for (size_t i = 0; i < fake->zero_count; i++) {
+		const struct extent *zero = &fake->zeroes[i];
+		uint64_t from = zero->offset > offset ? zero->offset : offset;
+		uint64_t to = zero->offset + zero->length;
+
+		if (to > offset + length)
+			to = offset + length;
+		if (zero->kind == EXTENT_ZERO && from < to)
+			memset(data + (from - offset), 0, to - from);
+	}
 }
 
 static inline int fake_source_op_read(struct source *source, void *data, size_t length,
