@@ -40,7 +40,7 @@ void write_target_init(struct write_target *disk, struct target *target,
 		       struct write_outcome *outcome)
 {
 	*disk = (struct write_target){.target = target, .outcome = outcome};
-	atomic_store(&disk->is_empty, write_target_is_hole(disk, 0, target->disk.size));
+	disk->was_empty = write_target_is_hole(disk, 0, target->disk.size);
 }
 
 /* How many of length bytes go the aligned way. */
@@ -60,7 +60,6 @@ int write_target_put(struct write_target *disk, const uint8_t *data, size_t leng
 	size_t aligned = aligned_part(target, length);
 
 	assert(offset % WRITE_GRANULE == 0);
-	atomic_store(&disk->is_empty, false);
 	if (aligned > 0 &&
 	    write_exactly(target->fd, target->disk.path, data, aligned, offset, err) < 0)
 		return -1;
@@ -96,7 +95,7 @@ int write_target_zero(struct write_target *disk, uint64_t offset, uint64_t lengt
 	uint64_t range[] = {offset, length};
 	int r;
 
-	if (atomic_load(&disk->is_empty))
+	if (disk->was_empty)
 		return 0;
 	if (atomic_load(&disk->cannot_zero))
 		return 1;
