@@ -26,23 +26,6 @@ static int check_fits(const struct write_target *disk, uint64_t end, struct erro
 			 disk->target->disk.size, end - 1);
 }
 
-static void submit(struct worker *worker, struct unit *unit, enum queue_way way, uint8_t *data,
-		   const struct stretch *stretch)
-{
-	struct queue_request *request = &unit->request[unit->pending++];
-
-	*request = (struct queue_request){
-		.way = way,
-		.fd = worker->engine->disk[unit->number].target->fd,
-		.data = data + stretch->offset,
-		.length = stretch->length,
-		.offset = unit->window.offset + stretch->offset,
-		.owner = unit,
-		.number = unit->number,
-	};
-	queue_submit(worker->queue, request);
-}
-
 /* Makes pieces zero by command, and returns those that have to be written instead. */
 static uint16_t zero_pieces(struct write_target *disk, const struct unit *unit, uint16_t pieces)
 {
@@ -66,10 +49,7 @@ static void give(struct worker *worker, struct unit *unit, uint16_t data, uint16
 	for (unsigned int at = 0; pieces_next(zero, &at, &stretch);)
 		memset(unit->data + stretch.offset, 0, stretch.length);
 	unit->written |= data | zero;
-	for (unsigned int at = 0; pieces_next(data | zero, &at, &stretch);) {
-		atomic_store(&disk->is_empty, false);
-		submit(worker, unit, QUEUE_WRITE, unit->data, &stretch);
-	}
+	worker_submit(worker, unit, QUEUE_WRITE, data | zero, unit->data);
 	atomic_fetch_add(&disk->data_bytes, bytes_of(data));
 }
 
@@ -85,14 +65,32 @@ static bool can_have(struct engine *engine, struct write_target *disk, uint64_t 
 	return false;
 }
 
-/* The next disk from unit->number on that is alive and large enough. */
+/* Differences: zeroes that are a hole of a file need not be looked at. */
+static bool has_already(const struct engine *engine, const struct unit *unit,
+			struct write_target *disk)
+{
+	const struct window *window = &unit->window;
+
+	if (engine->options.method != WRITE_DIFFERENCES || window->data ||
+	    window->zero != UINT16_MAX ||
+	    !write_target_is_hole(disk, window->offset, window->length))
+		return false;
+	atomic_fetch_add(&disk->same_bytes, window->length);
+	return true;
+}
+
+/* The next disk from unit->number on that wants the unit: it is alive and large enough. */
 static bool next_disk(struct engine *engine, struct unit *unit)
 {
 	uint64_t end = unit->window.offset + unit->window.length;
 
-	while (unit->number < engine->count && !can_have(engine, &engine->disk[unit->number], end))
-		unit->number++;
-	return unit->number < engine->count;
+	for (; unit->number < engine->count; unit->number++) {
+		struct write_target *disk = &engine->disk[unit->number];
+
+		if (can_have(engine, disk, end) && !has_already(engine, unit, disk))
+			return true;
+	}
+	return false;
 }
 
 static void prove(struct engine *engine, const struct unit *unit)
@@ -121,12 +119,9 @@ static void give_to_all(struct worker *worker, struct unit *unit)
 /* Differences: begins to read what the disk whose turn it is holds. */
 static void read_disk(struct worker *worker, struct unit *unit)
 {
-	uint16_t used = unit->window.data | unit->window.zero;
-	struct stretch stretch;
-
 	unit->unread = 0;
-	for (unsigned int at = 0; pieces_next(used, &at, &stretch);)
-		submit(worker, unit, QUEUE_READ, unit->disk_data, &stretch);
+	worker_submit(worker, unit, QUEUE_READ, unit->window.data | unit->window.zero,
+		      unit->disk_data);
 }
 
 static bool differs(const struct unit *unit, unsigned int piece)
@@ -256,8 +251,11 @@ static int copy_window(struct worker *worker, struct unit *unit, struct error *e
 		return zero_all(worker, unit, err);
 	if (unit->window.is_zeroes)
 		unit->window.zero = pieces_of(0, unit->window.length);
-	if (!next_disk(engine, unit))
-		return 0;
+	if (!next_disk(engine, unit)) {
+		find_zeroes(engine, unit);
+		unit_done(worker, unit);
+		return 1;
+	}
 	if (compares)
 		read_disk(worker, unit); /* goes on while the image is read */
 	if (window_read(engine->source, &unit->window, unit->data, err) < 0)

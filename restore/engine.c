@@ -128,3 +128,35 @@ void worker_give_back(struct worker *worker, struct unit *unit)
 	unit->next = worker->idle;
 	worker->idle = unit;
 }
+
+static void submit_part(struct worker *worker, struct unit *unit, enum queue_way way,
+			uint8_t *memory, const struct stretch *part)
+{
+	struct queue_request *request = &unit->request[unit->pending++];
+
+	*request = (struct queue_request){
+		.way = way,
+		.fd = worker->engine->disk[unit->number].target->fd,
+		.data = memory + part->offset,
+		.length = part->length,
+		.offset = unit->window.offset + part->offset,
+		.owner = unit,
+		.number = unit->number,
+	};
+	queue_submit(worker->queue, request);
+}
+
+void worker_submit(struct worker *worker, struct unit *unit, enum queue_way way, uint16_t pieces,
+		   uint8_t *memory)
+{
+	struct stretch stretch, part;
+
+	for (unsigned int at = 0; pieces_next(pieces, &at, &stretch);)
+		for (size_t done = 0; done < stretch.length; done += part.length) {
+			size_t left = stretch.length - done;
+
+			part.offset = stretch.offset + done;
+			part.length = left < REQUEST ? left : REQUEST;
+			submit_part(worker, unit, way, memory, &part);
+		}
+}

@@ -18,7 +18,10 @@ enum {
 	UNITS = 4, /* windows that a worker has in hands at once */
 	UNIT_REQUESTS =
 		WINDOW_PIECES / 2 * WRITE_TARGETS, /* stretches of a window, for all disks */
-	ZEROES_AT_ONCE = 32 * WINDOW,              /* a slow disk still reacts to a stop */
+	/* Disks take 128 pages and more at once. What has to be divided by the kernel leaves the
+	 * fast way through io_uring. */
+	REQUEST = 512 << 10,
+	ZEROES_AT_ONCE = 32 * WINDOW, /* a slow disk still reacts to a stop */
 };
 
 struct engine {
@@ -44,11 +47,12 @@ struct engine {
 struct unit {
 	struct window window;
 	uint8_t *data;
-	uint8_t *disk_data; /* what a disk holds; where differences are written */
-	uint16_t written;   /* the pieces that at least one disk was given */
-	uint16_t unread;    /* the pieces that a disk could not tell */
-	size_t number;      /* of a disk: whose turn it is */
-	size_t pending;     /* requests under way */
+	uint8_t *disk_data;          /* what a disk holds; where differences are written */
+	uint16_t written;            /* the pieces that at least one disk was given */
+	uint16_t unread;             /* the pieces that a disk could not tell */
+	const struct record *record; /* that is read back */
+	size_t number;               /* of a disk: whose turn it is */
+	size_t pending;              /* requests under way */
 	struct unit *next;
 	struct queue_request request[UNIT_REQUESTS];
 };
@@ -71,6 +75,10 @@ int worker_init(struct worker *worker, struct engine *engine, enum worker_memory
 void worker_release(struct worker *worker);
 struct unit *worker_take(struct worker *worker);
 void worker_give_back(struct worker *worker, struct unit *unit);
+/* Pieces of the unit's window between memory (that of a whole window) and the disk whose turn it
+ * is; all that a unit has under way is submitted before one is waited for. */
+void worker_submit(struct worker *worker, struct unit *unit, enum queue_way way, uint16_t pieces,
+		   uint8_t *memory);
 
 bool engine_is_stopped(const struct engine *engine);
 int engine_check_stopped(const struct engine *engine, struct error *err);

@@ -12,26 +12,6 @@ struct reading {
 	size_t count;
 };
 
-static void submit(struct worker *worker, struct unit *unit, const struct record *record)
-{
-	const struct write_target *disk = &worker->engine->disk[unit->number];
-	struct stretch stretch;
-
-	for (unsigned int at = 0; pieces_next(record_pieces(record), &at, &stretch);) {
-		struct queue_request *request = &unit->request[unit->pending++];
-
-		*request = (struct queue_request){
-			.way = QUEUE_READ,
-			.fd = disk->target->fd,
-			.data = unit->data + stretch.offset,
-			.length = stretch.length,
-			.offset = record_offset(record) + stretch.offset,
-			.owner = unit,
-		};
-		queue_submit(worker->queue, request);
-	}
-}
-
 /* What the record was taken from, again. */
 static int read_source(struct engine *engine, const struct record *record, uint8_t *data,
 		       struct error *err)
@@ -87,7 +67,7 @@ static int write_again(struct engine *engine, struct write_target *disk,
 
 static void unit_ended(struct engine *engine, struct unit *unit)
 {
-	const struct record *record = &engine->records.item[unit->window.offset];
+	const struct record *record = unit->record;
 	struct write_target *disk = &engine->disk[unit->number];
 	struct error err = {0};
 
@@ -116,8 +96,9 @@ static bool begin(struct worker *worker, struct reading *reading, struct unit *u
 			return false;
 	} while (!engine_is_alive(&engine->disk[next % engine->count]));
 	unit->number = next % engine->count;
-	unit->window.offset = next / engine->count;
-	submit(worker, unit, &engine->records.item[unit->window.offset]);
+	unit->record = &engine->records.item[next / engine->count];
+	unit->window.offset = record_offset(unit->record);
+	worker_submit(worker, unit, QUEUE_READ, record_pieces(unit->record), unit->data);
 	return true;
 }
 

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#define XXH_INLINE_ALL
 #include <xxhash.h>
+#ifdef __x86_64__
+#include <xxh_x86dispatch.h> /* the same function, by what this processor can: twice as fast */
+#endif
 
 #include "restore/window.h"
 

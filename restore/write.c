@@ -158,7 +158,7 @@ static void wipe_failed(struct engine *engine)
 		struct write_target *disk = &engine->disk[i];
 
 		if (!engine_is_alive(disk) && disk->outcome->began) {
-			atomic_store(&disk->is_empty, false);
+			disk->was_empty = false;
 			disk->outcome->left_something = write_target_clear_ends(disk, NULL) < 0;
 		}
 	}

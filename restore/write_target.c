@@ -40,7 +40,7 @@ void write_target_init(struct write_target *disk, struct target *target,
 		       struct write_outcome *outcome)
 {
 	*disk = (struct write_target){.target = target, .outcome = outcome};
-	atomic_store(&disk->is_empty, write_target_is_hole(disk, 0, target->disk.size));
+	disk->was_empty = write_target_is_hole(disk, 0, target->disk.size);
 }
 
 /* How many of length bytes go the aligned way. */
@@ -60,7 +60,6 @@ int write_target_put(struct write_target *disk, const uint8_t *data, size_t leng
 	size_t aligned = aligned_part(target, length);
 
 	assert(offset % WRITE_GRANULE == 0);
-	atomic_store(&disk->is_empty, false);
 	if (aligned > 0 &&
 	    write_exactly(target->fd, target->disk.path, data, aligned, offset, err) < 0)
 		return -1;
@@ -96,17 +95,18 @@ int write_target_zero(struct write_target *disk, uint64_t offset, uint64_t lengt
 	uint64_t range[] = {offset, length};
 	int r;
 
-	if (atomic_load(&disk->is_empty))
+	if (disk->was_empty)
 		return 0;
 	if (atomic_load(&disk->cannot_zero))
 		return 1;
-	if (target->disk.is_file)
-		/* A hole first: a file stays as small as the image was. */
-		r = fallocate(target->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
-			      (off_t)length) < 0 &&
-		    fallocate(target->fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+	/* For a file a hole first: it stays as small as the image was. For a device this is "write
+	 * zeroes, and unmap if that reads as zeroes for certain" (block/fops.c), and no discard. */
+	r = fallocate(target->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		      (off_t)length) < 0;
+	if (r && target->disk.is_file)
+		r = fallocate(target->fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
 			      (off_t)length) < 0;
-	else
+	else if (r)
 		r = ioctl(target->fd, BLKZEROOUT, range) < 0;
 	if (r)
 		atomic_store(&disk->cannot_zero, true);

@@ -18,7 +18,8 @@ struct write_target {
 	struct write_outcome *outcome;
 	atomic_bool failed;      /* left behind */
 	atomic_bool cannot_zero; /* refused to zero: zeroes are written from now on */
-	atomic_bool is_empty;    /* a file in which nothing was ever written: it reads as zeroes */
+	/* A file in which nothing was written before: zeroes are there already. */
+	bool was_empty;
 	_Atomic uint64_t data_bytes, zero_bytes, same_bytes, verified_bytes, rewritten_bytes;
 };
 

@@ -77,6 +77,9 @@ static inline int write_one(struct source *source, struct target *target,
 
 static inline void expect_all(const uint8_t *data, uint64_t from, uint64_t to, uint8_t value)
 {
+	if (from < to && data[from] == value &&
+	    !memcmp(data + from, data + from + 1, to - from - 1))
+		return;
 	for (uint64_t i = from; i < to; i++)
 		if (data[i] != value)
 			fail_msg("byte %llu is %u instead of %u", (unsigned long long)i, data[i],

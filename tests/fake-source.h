@@ -107,8 +107,27 @@ static inline bool fake_source_is_zero(const struct fake_source *fake, uint64_t 
 static inline void fake_source_fill(const struct fake_source *fake, uint8_t *data, size_t length,
 				    uint64_t offset)
 {
-	for (size_t i = 0; i < length; i++)
-		data[i] = fake_source_is_zero(fake, offset + i) ? 0 : fake_source_byte(offset + i);
+	uint64_t sector = UINT64_MAX;
+	uint8_t first = 0;
+
+	/* As fake_source_byte(), in less time. */
+	for (uint64_t at = offset; at < offset + length; at++) {
+		if (at >> 9 != sector) {
+			sector = at >> 9;
+			first = (uint8_t)(sector * 0x9e3779b97f4a7c15ULL >> 56);
+		}
+		data[at - offset] = (first ^ (uint8_t)at) | 1;
+	}
+	for (size_t i = 0; i < fake->zero_count; i++) {
+		const struct extent *zero = &fake->zeroes[i];
+		uint64_t from = zero->offset > offset ? zero->offset : offset;
+		uint64_t to = zero->offset + zero->length;
+
+		if (to > offset + length)
+			to = offset + length;
+		if (zero->kind == EXTENT_ZERO && from < to)
+			memset(data + (from - offset), 0, to - from);
+	}
 }
 
 static inline int fake_source_op_read(struct source *source, void *data, size_t length,

@@ -180,7 +180,7 @@ static void zeroes_of_a_stream_come_as_one(void **state)
 				     .claimed = MIB};
 
 	(void)state;
-	for (uint64_t size = 50 * MIB; size <= 58 * MIB; size += MIB + MIB / 4) {
+	for (uint64_t size = 50 * MIB; size <= 58 * MIB; size += 2 * MIB + MIB / 4) {
 		stream.fake.size = size;
 		expect_stream(&stream, 32 * MIB);
 		expect_stream(&stream, MIB);
