@@ -218,7 +218,6 @@ static enum http_server_end answer_other_range(struct http_server *server, int f
 	if (ask->number == 0)
 		return server_range(server, fd, ask);
 	other.first += 512;
-	other.last += 512;
 	return server_range(server, fd, &other);
 }
 
