@@ -93,6 +93,8 @@ int http_get_init(struct http_get *get, const struct http_resource *resource,
 		return error_set(err, "libcurl cannot be initialised");
 	/* HTTP/2 puts all requests on one connection and copies more. */
 	curl_easy_setopt(get->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	/* A proxy's answer to CONNECT is not the server's. */
+	curl_easy_setopt(get->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(get->easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
 	curl_easy_setopt(get->easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(get->easy, CURLOPT_HEADERDATA, get);
@@ -202,14 +204,18 @@ static enum http_outcome finish(struct http_get *get, CURLcode code, struct erro
 	detach(get);
 	if (get->is_enough)
 		return HTTP_DONE;
+	/* Whatever happened then, nothing is missing. */
+	if (!get->refusal.text && request->done == request->length) {
+		follow(get);
+		return HTTP_DONE;
+	}
 	if (code != CURLE_OK)
 		return failed(get, code, err);
 	if (!get->is_accepted) {
 		error_set(err, "the server answers with HTTP status %u", get->response.status);
 		return HTTP_FINAL;
 	}
-	follow(get);
-	if (request->length == HTTP_UNKNOWN || request->done == request->length)
+	if (request->length == HTTP_UNKNOWN)
 		return HTTP_DONE;
 	error_set(err, "the server ends its answer %" PRIu64 " bytes too early",
 		  request->length - request->done);

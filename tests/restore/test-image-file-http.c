@@ -152,6 +152,31 @@ static void what_breaks_off_is_continued_where_it_stopped(void **state)
 	assert_int_equal(atomic_load(&server->asked_bytes), 1 + MiB + MiB - 300000);
 }
 
+/* All bytes, but not the end of the last chunk. */
+static enum http_server_end answer_without_end(struct http_server *server, int fd,
+					       const struct http_ask *ask)
+{
+	unsigned long long length = ask->last - ask->first + 1;
+
+	server_print(fd,
+		     "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes %llu-%llu/%llu\r\n"
+		     "Transfer-Encoding: chunked\r\n\r\n%llx\r\n",
+		     (unsigned long long)ask->first, (unsigned long long)ask->last,
+		     (unsigned long long)server->size, length);
+	server_write(fd, server->content + ask->first, (size_t)length);
+	return SERVER_CLOSE;
+}
+
+static void nothing_is_asked_for_again_when_nothing_is_missing(void **state)
+{
+	struct http_server *server = start(answer_without_end, MiB);
+	_cleanup_image_file_ struct image_file *file = open_ok(server, "/a.raw");
+
+	(void)state;
+	check_read(file, server, 0, MiB);
+	assert_int_equal(atomic_load(&server->asked), 2);
+}
+
 static enum http_server_end answer_always_cut(struct http_server *server, int fd,
 					      const struct http_ask *ask)
 {
@@ -193,7 +218,6 @@ static enum http_server_end answer_other_range(struct http_server *server, int f
 	if (ask->number == 0)
 		return server_range(server, fd, ask);
 	other.first += 512;
-	other.last += 512;
 	return server_range(server, fd, &other);
 }
 
@@ -332,6 +356,8 @@ int main(void)
 		cmocka_unit_test_teardown(a_small_table_is_not_fetched_with_megabytes, stop_all),
 		cmocka_unit_test_teardown(a_server_that_is_busy_is_asked_again, stop_all),
 		cmocka_unit_test_teardown(what_breaks_off_is_continued_where_it_stopped, stop_all),
+		cmocka_unit_test_teardown(nothing_is_asked_for_again_when_nothing_is_missing,
+					  stop_all),
 		cmocka_unit_test_teardown(what_a_server_does_wrong_is_named, stop_all),
 		cmocka_unit_test_teardown(closing_ends_what_is_under_way, stop_all),
 	};
