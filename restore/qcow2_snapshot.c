@@ -54,8 +54,8 @@ static int read_snapshot(const struct image_file *file, const struct qcow2_heade
 		return -1;
 	extra = be32toh(entry.extra_length);
 	at += ENTRY_LENGTH;
-	if (extra >= 16 &&
-	    image_file_read(file, "snapshot table", &entry.large_state_size, 16, at, err) < 0)
+	if (extra >= 16 && image_file_read(file, "snapshot table", (uint8_t *)&entry + ENTRY_LENGTH,
+					   16, at, err) < 0)
 		return -1;
 	*out = (struct qcow2_snapshot){
 		.l1_offset = be64toh(entry.l1_offset),
