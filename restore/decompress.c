@@ -93,8 +93,7 @@ static int step(struct decompressor *d, void *data, size_t capacity, size_t *got
 	left = decompressor_left(d);
 	if (d->ops->step(d, data, capacity, got, err) < 0)
 		return -1;
-	if (*got > 0 || d->has_ended || (left > 0 && decompressor_left(d) != left) ||
-	    (left == 0 && !d->input_has_ended))
+	if (*got > 0 || d->has_ended || decompressor_left(d) != left)
 		return 0;
 	return d->input_has_ended ? error_set(err, "it ends in the middle: the file is truncated")
 				  : error_set(err, "it is corrupt");
