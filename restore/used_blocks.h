@@ -6,8 +6,10 @@
  * Each kind of file system stands behind one table of operations. What is not certain is used: an
  * unknown content, a file system that was not unmounted cleanly (its journal may hold allocations
  * that its bitmaps do not show yet), a damaged or contradictory structure, everything outside
- * partitions, suspended systems in swap. An image is hostile, so memory is bounded whatever it
- * says: structures are read where the asking is, kept in a window of a few MiB.
+ * partitions, suspended systems in swap. A volume group of LVM on one physical volume with linear
+ * volumes alone is looked into; what is not allocated there is unused. An image is hostile, so
+ * memory is bounded whatever it says: structures are read where the asking is, kept in a window of
+ * a few MiB.
  */
 #pragma once
 
@@ -38,6 +40,9 @@ void used_blocks_free(struct used_blocks *used); /* accepts NULL */
  */
 bool used_blocks_is_used(struct used_blocks *used, uint64_t offset, uint64_t *length);
 
-/* [{ "partition", "filesystem", "understood": bool, "why": "…" or null }]; the caller owns it.
- * used may be NULL. */
+/*
+ * [{ "partition", "volume", "filesystem", "understood": bool, "why": "…" or null }]; volume is the
+ * name of a logical volume in the partition, and left out for the partition itself. The caller
+ * owns it. used may be NULL.
+ */
 json_object *used_blocks_json(const struct used_blocks *used);

@@ -5,17 +5,15 @@
  * all of them. A group counts as partly unused only when its descriptor and its bitmap have the
  * right checksums and agree on the number of free clusters.
  */
-#include <assert.h>
 #include <ext2fs/ext2fs.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/scope.h"
-#include "base/text.h"
 #include "restore/used_blocks_kinds.h"
 #include "restore/used_bytes.h"
+#include "restore/used_ext_io.h"
 
 struct ext {
 	const struct used_region *region;
@@ -25,106 +23,6 @@ struct ext {
 	 * to be there to be believed. */
 	uint8_t *lends;
 };
-
-/* What the io_manager reads from. */
-struct opening {
-	const struct used_region *region;
-	int verdict; /* of the first read that did not succeed */
-	struct error *err;
-};
-
-static errcode_t region_io_close(io_channel channel)
-{
-	free(channel->name);
-	free(channel);
-	return 0;
-}
-
-static errcode_t region_io_set_blksize(io_channel channel, int size)
-{
-	channel->block_size = size;
-	return 0;
-}
-
-static errcode_t region_io_read(io_channel channel, unsigned long long block, int count, void *data)
-{
-	struct opening *opening = channel->private_data;
-	uint64_t unit = (uint64_t)channel->block_size;
-	/* libext2fs: a negative count is one of bytes. */
-	uint64_t length = count < 0 ? -(uint64_t)(int64_t)count : (uint64_t)count * unit;
-	int r;
-
-	assert(opening);
-	if (block > UINT64_MAX / unit)
-		return EXT2_ET_BAD_BLOCK_NUM;
-	r = used_region_read(opening->region, data, (size_t)length, block * unit, opening->err);
-	if (r != USED_KNOWN && opening->verdict == USED_KNOWN)
-		opening->verdict = r;
-	return r == USED_KNOWN ? 0 : EXT2_ET_SHORT_READ;
-}
-
-static errcode_t region_io_read_32(io_channel channel, unsigned long block, int count, void *data)
-{
-	return region_io_read(channel, block, count, data);
-}
-
-static errcode_t region_io_write(io_channel channel, unsigned long long block, int count,
-				 const void *data)
-{
-	(void)channel;
-	(void)block;
-	(void)count;
-	(void)data;
-	return EXT2_ET_RO_FILSYS;
-}
-
-static errcode_t region_io_write_32(io_channel channel, unsigned long block, int count,
-				    const void *data)
-{
-	return region_io_write(channel, block, count, data);
-}
-
-static errcode_t region_io_flush(io_channel channel)
-{
-	(void)channel;
-	return 0;
-}
-
-static errcode_t region_io_open(const char *name, int flags, io_channel *out);
-
-static const struct struct_io_manager region_io = {
-	.magic = EXT2_ET_MAGIC_IO_MANAGER,
-	.name = "image",
-	.open = region_io_open,
-	.close = region_io_close,
-	.set_blksize = region_io_set_blksize,
-	.read_blk = region_io_read_32,
-	.write_blk = region_io_write_32,
-	.flush = region_io_flush,
-	.read_blk64 = region_io_read,
-	.write_blk64 = region_io_write,
-};
-
-/* A name is all that ext2fs_open2() hands on, so the name is where the opening lies in memory. */
-static errcode_t region_io_open(const char *name, int flags, io_channel *out)
-{
-	io_channel channel = calloc(1, sizeof(*channel));
-	void *opening;
-
-	(void)flags;
-	if (!channel || sscanf(name, "%p", &opening) != 1) {
-		free(channel);
-		return EXT2_ET_BAD_DEVICE_NAME;
-	}
-	channel->magic = EXT2_ET_MAGIC_IO_CHANNEL;
-	channel->manager = (io_manager)&region_io;
-	channel->name = string_copy(name);
-	channel->block_size = 1024;
-	channel->refcount = 1;
-	channel->private_data = opening;
-	*out = channel;
-	return 0;
-}
 
 /* Before libext2fs allocates what the superblock asks for. */
 static int check_superblock(const struct used_region *region, struct error *err)
@@ -174,17 +72,13 @@ static int check_state(const struct ext2_super_block *super, struct error *err)
 static int open_fs(const struct used_region *region, ext2_filsys *out, struct error *err)
 {
 	_cleanup_error_ struct error cause = {0};
-	struct opening opening = {.region = region, .err = &cause};
-	_cleanup_free_ char *name = string_format("%p", (void *)&opening);
-	errcode_t r = ext2fs_open2(name, NULL, EXT2_FLAG_64BITS, 0, 0, (io_manager)&region_io, out);
+	struct used_ext_io io = {.region = region, .err = &cause};
+	errcode_t r = used_ext_io_open(&io, out);
 
-	if (r == 0) {
-		/* Nothing of the library's reads from here on. */
-		(*out)->io->private_data = NULL;
+	if (r == 0)
 		return USED_KNOWN;
-	}
 	*out = NULL;
-	if (opening.verdict == USED_FAILED) {
+	if (io.verdict == USED_FAILED) {
 		error_move(err, &cause);
 		return USED_FAILED;
 	}

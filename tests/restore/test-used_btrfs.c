@@ -5,7 +5,7 @@ static void make_btrfs(const char *options)
 {
 	_cleanup_free_ char *line = string_format("mkfs.btrfs -q %s image", options);
 
-	make_image(400 * MIB);
+	make_image(300 * MIB);
 	run("mkfs.btrfs", line);
 }
 
@@ -32,25 +32,25 @@ static void check_btrfs(const char *options, int files, uint64_t least_unused)
 static void btrfs_is_restored_without_what_it_does_not_use(void **state)
 {
 	(void)state;
-	check_btrfs("-d single -m dup", 60, 250 * MIB);
+	check_btrfs("-d single -m dup", 60, 150 * MIB);
 }
 
 static void btrfs_with_single_metadata_is_understood(void **state)
 {
 	(void)state;
-	check_btrfs("-d single -m single", 60, 250 * MIB);
+	check_btrfs("-d single -m single", 60, 150 * MIB);
 }
 
 static void btrfs_with_mixed_chunks_is_understood(void **state)
 {
 	(void)state;
-	check_btrfs("--mixed", 60, 250 * MIB);
+	check_btrfs("--mixed", 60, 150 * MIB);
 }
 
 static void btrfs_with_dup_data_and_small_nodes_is_understood(void **state)
 {
 	(void)state;
-	check_btrfs("-d dup -m dup -n 4096 -R ^free-space-tree", 40, 200 * MIB);
+	check_btrfs("-d dup -m dup -n 4096 -R ^free-space-tree", 40, 100 * MIB);
 }
 
 static void btrfs_with_a_deep_tree_is_understood(void **state)
@@ -62,7 +62,7 @@ static void btrfs_with_a_deep_tree_is_understood(void **state)
 	run("split", "head -c 40000000 /dev/urandom | (cd mount && split -a 4 -b 4096) && sync && "
 		     "rm mount/*[acegikmoqsuwy] && sync");
 	unmount();
-	assert_true(restore() > 150 * MIB);
+	assert_true(restore() > 100 * MIB);
 	run("btrfs", "btrfs check --check-data-csum disk");
 }
 
@@ -70,7 +70,7 @@ static void a_fresh_btrfs_is_understood(void **state)
 {
 	(void)state;
 	make_btrfs("");
-	assert_true(restore() > 390 * MIB);
+	assert_true(restore() > 290 * MIB);
 	run("btrfs", "btrfs check --check-data-csum disk");
 }
 
@@ -90,7 +90,7 @@ static void btrfs_whose_log_was_not_replayed_is_copied_whole(void **state)
 static void btrfs_on_two_devices_is_copied_whole(void **state)
 {
 	(void)state;
-	run("truncate", "truncate -s 400M second");
+	run("truncate", "truncate -s 300M second");
 	make_btrfs("-d raid1 -m raid1 second");
 	assert_declined("it has more than one device");
 }

@@ -32,12 +32,12 @@ static void check_ntfs(const char *options, int files)
 	uint64_t unused;
 
 	need_fuse();
-	make_ntfs(400 * MIB, options);
+	make_ntfs(200 * MIB, options);
 	run("ntfs-3g", "mkdir mount && ntfs-3g image mount");
 	fill_and_delete(files);
 	unmount();
 	unused = restore();
-	if (unused < 250 * MIB)
+	if (unused < 100 * MIB)
 		fail_msg("mkntfs %s: %llu bytes unused", options, (unsigned long long)unused);
 	/* Compares the bitmap with what every file takes. */
 	run("ntfsresize", "ntfsresize --info --force --no-progress-bar disk");
