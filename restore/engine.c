@@ -9,6 +9,9 @@
 #include "base/scope.h"
 #include "base/text.h"
 
+/* Memory in one piece is few segments to a disk's controller. */
+enum { HUGE_PAGE = 2 << 20 };
+
 bool engine_is_stopped(const struct engine *engine)
 {
 	return engine->options.stop && atomic_load(engine->options.stop);
@@ -23,12 +26,10 @@ void engine_show_progress(void *context)
 {
 	struct engine *engine = context;
 	bool reads = engine->phase == WRITE_READING_BACK;
-	const struct source *source = engine->source;
-	uint64_t size = source->is_stream && !source->size_is_known ? 0 : source->size;
 	const struct write_progress progress = {
 		.phase = engine->phase,
 		.done = atomic_load(reads ? &engine->read_back : &engine->done),
-		.total = reads ? engine->read_back_total : size,
+		.total = reads ? engine->read_back_total : engine->total,
 		.written = atomic_load(&engine->written),
 		.seconds = clock_seconds() - engine->started,
 	};
@@ -86,28 +87,23 @@ int worker_init(struct worker *worker, struct engine *engine, enum worker_memory
 	/* With more workers, half as many windows each where each takes twice the memory. */
 	bool is_double = memory == WORKER_DATA_AND_DISK && workers_count() <= WORKERS_MAX / 2;
 	size_t length = (is_double ? 2 : 1) * UNITS * WINDOW;
-	void *mapped =
-		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	*worker = (struct worker){.engine = engine};
-	if (mapped == MAP_FAILED)
-		return error_sys(err, errno, "allocate memory");
-	worker->memory = mapped;
-	worker->length = length;
+	*worker = (struct worker){.engine = engine, .memory = aligned_alloc(HUGE_PAGE, length)};
 	worker->units = calloc(UNITS, sizeof(struct unit));
-	if (!worker->units)
+	if (!worker->memory || !worker->units)
 		return error_sys(err, ENOMEM, "allocate memory");
+	madvise(worker->memory, length, MADV_HUGEPAGE);
+	worker->length = length;
 	share_memory(worker, memory);
-	return queue_open(engine->options.io, mapped, length, UNITS * UNIT_REQUESTS, &worker->queue,
-			  err);
+	return queue_open(engine->options.io, worker->memory, length, UNITS * UNIT_REQUESTS,
+			  &worker->queue, err);
 }
 
 void worker_release(struct worker *worker)
 {
 	queue_close(worker->queue);
 	free(worker->units);
-	if (worker->memory)
-		munmap(worker->memory, worker->length);
+	free(worker->memory);
 }
 
 struct unit *worker_take(struct worker *worker)

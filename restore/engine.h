@@ -36,7 +36,7 @@ struct engine {
 
 	_Atomic uint64_t data_bytes, zero_bytes, done, written; /* of the image */
 	_Atomic uint64_t read_back;                             /* of all disks, in this phase */
-	uint64_t read_back_total;
+	uint64_t total, read_back_total;                        /* of done, of read_back */
 	enum write_phase phase;
 
 	pthread_mutex_t lock; /* of what follows, and of each outcome's error */

@@ -13,7 +13,7 @@
 #include "restore/window.h"
 
 enum {
-	RECORDS = (4 << 20) / sizeof(struct record),
+	RECORDS = (2 << 20) / sizeof(struct record),
 	SPARE = 4096, /* for the windows that are under way, and zeroes that had to be written */
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
  * record: what was written where: the checksum of each window's written pieces, taken from the
- * memory that they were written from. Bounded: 4 MiB of memory are full when 256 GiB were written,
+ * memory that they were written from. Bounded: 2 MiB of memory are full when 124 GiB were written,
  * which are then read back before more is written.
  */
 #pragma once

@@ -27,7 +27,7 @@ struct verifier {
 	struct write_options options;
 	const char *path;
 	int fd, plain_fd; /* fd: past the page cache where that is possible */
-	uint64_t disk_size;
+	uint64_t disk_size, total;
 	struct windows windows;
 	struct workers workers;
 	double started;
@@ -237,11 +237,10 @@ static int verify_main(void *context, struct error *err)
 static void tick(void *context)
 {
 	struct verifier *verifier = context;
-	const struct source *source = verifier->source;
 	const struct write_progress progress = {
 		.phase = WRITE_READING_BACK,
 		.done = atomic_load(&verifier->compared),
-		.total = source->size_is_known ? source->size : 0,
+		.total = verifier->total,
 		.seconds = clock_seconds() - verifier->started,
 	};
 
@@ -279,6 +278,7 @@ static int run(struct verifier *verifier, struct error *err)
 	if (open_disk(verifier, err) < 0 ||
 	    (source->size_is_known && check_size(verifier, source->size, err) < 0))
 		return -1;
+	verifier->total = source->size_is_known ? source->size : 0;
 	windows_init(&verifier->windows, source, 0, source->size, ZEROES_AT_ONCE, NULL);
 	verifier->workers =
 		(struct workers){.work = verify_main, .tick = tick, .context = verifier};

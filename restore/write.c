@@ -125,7 +125,8 @@ static void count_ends(struct engine *engine, const struct ends *ends)
 {
 	atomic_fetch_add(&engine->data_bytes, ends->head_length + ends->tail_length);
 	atomic_fetch_add(&engine->written, ends->head_length + ends->tail_length);
-	atomic_store(&engine->done, engine->source->size);
+	engine->total = engine->source->size;
+	atomic_store(&engine->done, engine->total);
 	engine->phase = WRITE_COPYING;
 }
 
@@ -175,6 +176,7 @@ static int prepare(struct engine *engine, struct ends *ends, struct error *err)
 	if (ends_init(ends, err) < 0 || records_init(&engine->records, err) < 0 ||
 	    engine_check_stopped(engine, err) < 0)
 		return -1;
+	engine->total = source->size_is_known ? source->size : 0;
 	ends_place(ends, source->size);
 	windows_init(&engine->windows, source, WINDOW, ends->tail_offset,
 		     compares ? WINDOW : ZEROES_AT_ONCE, source->is_stream ? ends->tail : NULL);

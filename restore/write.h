@@ -55,12 +55,12 @@ enum write_proof {
 	WRITE_TRUST_DISK, /* --no-verify */
 };
 
-enum { WRITE_TARGETS = 8 }; /* at once */
+enum { WRITE_TARGETS = 8 }; /* so many at once at most */
 
 struct write_options {
 	enum write_method method;
 	enum write_proof proof;
-	enum queue_kind io;
+	enum queue_kind io; /* QUEUE_BEST, unless the other way is to be tested */
 	/* Called a few times a second from the calling thread; NULL: never. */
 	void (*progress)(void *context, const struct write_progress *progress);
 	void *context;

@@ -73,20 +73,14 @@ int write_target_get(const struct write_target *disk, uint8_t *data, size_t leng
 		     struct error *err)
 {
 	const struct target *target = disk->target;
-	uint64_t left = target->disk.size - offset;
-	size_t wanted = whole(length);
 	ssize_t n;
 
-	if (target->disk.is_file || wanted <= left)
-		do
-			n = pread(target->fd, data, wanted, (off_t)offset);
-		while (n < 0 && errno == EINTR);
-	else
-		n = 0;
+	do
+		n = pread(target->fd, data, whole(length), (off_t)offset);
+	while (n < 0 && errno == EINTR);
 	if (n >= 0 && (size_t)n >= length)
 		return 0;
-	return read_exactly(target->direct && n >= 0 ? target->plain_fd : target->fd,
-			    target->disk.path, data, length, offset, err);
+	return read_exactly(target->plain_fd, target->disk.path, data, length, offset, err);
 }
 
 int write_target_zero(struct write_target *disk, uint64_t offset, uint64_t length)

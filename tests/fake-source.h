@@ -94,15 +94,6 @@ static inline int fake_source_op_extent(struct source *source, uint64_t offset, 
 	return 0;
 }
 
-static inline bool fake_source_is_zero(const struct fake_source *fake, uint64_t offset)
-{
-	for (size_t i = 0; i < fake->zero_count; i++)
-		if (fake->zeroes[i].kind == EXTENT_ZERO && offset >= fake->zeroes[i].offset &&
-		    offset - fake->zeroes[i].offset < fake->zeroes[i].length)
-			return true;
-	return false;
-}
-
 /* What the disk holds. */
 static inline void fake_source_fill(const struct fake_source *fake, uint8_t *data, size_t length,
 				    uint64_t offset)

@@ -65,7 +65,7 @@ static void records_are_full_before_memory_ends(void **state)
 	assert_int_equal(records_init(&records, NULL), 0);
 	while (!records_are_full(&records))
 		records_add(&records, count++ * WINDOW, 1, data);
-	assert_true(count * WINDOW > 200ULL << 30);
+	assert_true(count * WINDOW > 100ULL << 30);
 	for (int i = 0; i < 2048; i++)
 		records_add(&records, count++ * WINDOW, 1, data);
 	records_clear(&records);
