@@ -82,7 +82,7 @@ struct image_request image_request_from(const struct options *options)
 {
 	return (struct image_request){
 		.format = options->format,
-		.ca_file = options->ca,
+		.ca_file = options->ca_file,
 		.checksum = options->checksum,
 		.signature = options->signature,
 		.key = options->key,

@@ -22,8 +22,8 @@ struct option_row {
 #define LIST(field) OPTION_LIST, offsetof(struct options, field)
 
 static const struct option_row rows[] = {
-	{"--ca", "FILE", "certificates (PEM) to trust for https",
-	 COMMAND_INSPECT | COMMAND_RESTORE | COMMAND_VERIFY, STRING(ca)},
+	{"--ca-file", "FILE", "certificates (PEM) to trust for https",
+	 COMMAND_INSPECT | COMMAND_RESTORE | COMMAND_VERIFY, STRING(ca_file)},
 	{"--checksum", "SUM", "sha256:HEX, or a file: sha256sum list, block map (.bmap)",
 	 COMMAND_RESTORE | COMMAND_VERIFY, STRING(checksum)},
 	{"--dry-run", NULL, "show what would be done, write nothing",

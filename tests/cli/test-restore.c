@@ -14,7 +14,7 @@ static void several_disks_get_the_image_at_once(void **state)
 	unlink("three.disk");
 	v2p(&result, "restore", "--no-adapt", "--no-used-blocks", "--yes", "a.raw", "one.disk",
 	    "two.disk", "three.disk");
-	expect(&result, 0, "Writing two.disk");
+	expect(&result, 0, "two.disk\nWriting ");
 	shell("cmp a.raw one.disk; cmp a.raw two.disk; cmp a.raw three.disk");
 }
 
@@ -49,7 +49,7 @@ static void a_full_disk_does_not_stop_the_others(void **state)
 	expect(&result, 3, "small/full.disk: ");
 	expect(&result, 3, "No space left on device");
 	expect(&result, 3, "the same command with --resume goes on from there");
-	assert_non_null(strstr(text_string(&result.output), "\"disk\": \"good.disk\""));
+	assert_non_null(strstr(text_string(&result.output), "good.disk\""));
 }
 
 static void resume_writes_only_what_differs(void **state)
@@ -84,9 +84,9 @@ static void verify_says_where_a_disk_differs(void **state)
 	expect(&same, 0, "");
 	shell("printf v2p | dd of=disk bs=1 seek=30000000 conv=notrunc status=none");
 	v2p(&differs, "verify", "--no-used-blocks", "a.raw", "disk");
-	expect(&differs, 1, "disk differs from a.raw in 4.0 KiB: ");
+	expect(&differs, 1, "disk differs from a.raw in 4 KiB: ");
 	assert_non_null(strstr(text_string(&differs.output),
-			       "differs     4.0 KiB at offset 29999104 (partition 1)"));
+			       "differs     4 KiB at offset 29999104 (partition 1)"));
 }
 
 static void a_wrong_checksum_is_refused_before_writing(void **state)
