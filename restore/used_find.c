@@ -175,8 +175,37 @@ static int add_volumes(struct used_blocks *used, const struct partition *partiti
 	return 0;
 }
 
-static int add_partition(struct used_blocks *used, const struct partition *partition,
-			 struct error *err)
+static int compare_pieces(const void *a, const void *b)
+{
+	const struct used_piece *one = a, *other = b;
+
+	return one->start < other->start ? -1 : one->start > other->start;
+}
+
+/* Extended partitions are there to hold logical ones. */
+static bool is_nested(const struct partition *one, const struct partition *other)
+{
+	return (one->is_extended && other->is_logical) || (other->is_extended && one->is_logical);
+}
+
+/* The same bytes cannot belong to two: neither is believed, whatever the other holds. */
+static bool overlaps_another(const struct layout *layout, const struct partition *partition)
+{
+	for (size_t i = 0; i < layout->count; i++) {
+		const struct partition *other = &layout->partition[i];
+
+		if (other == partition || is_nested(other, partition))
+			continue;
+		if (other->start <= partition->start
+			    ? partition->start - other->start < other->length
+			    : other->start - partition->start < partition->length)
+			return true;
+	}
+	return false;
+}
+
+static int add_partition(struct used_blocks *used, const struct layout *layout,
+			 const struct partition *partition, struct error *err)
 {
 	struct used_filesystem *filesystem =
 		filesystem_add(used, partition->number, partition->filesystem);
@@ -186,48 +215,15 @@ static int add_partition(struct used_blocks *used, const struct partition *parti
 		filesystem->why_not = string_copy("it does not lie within the image");
 		return 0;
 	}
+	if (overlaps_another(layout, partition)) {
+		filesystem->why_not = string_copy("it overlaps another");
+		return 0;
+	}
 	if (string_equal(partition->filesystem, "LVM2_member"))
 		r = add_volumes(used, partition, filesystem, err);
 	else
 		r = filesystem_open(used, filesystem, err);
 	return r < 0 ? error_in(err, "find what partition %d uses", partition->number) : 0;
-}
-
-static int compare_pieces(const void *a, const void *b)
-{
-	const struct used_piece *one = a, *other = b;
-
-	return one->start < other->start ? -1 : one->start > other->start;
-}
-
-static void refuse_overlap(struct used_filesystem *filesystem)
-{
-	used_filesystem_forget(filesystem);
-	free(filesystem->why_not);
-	filesystem->why_not = string_copy("it overlaps another");
-}
-
-/* The same bytes cannot belong to two: neither is believed. */
-static void drop_overlaps(struct used_blocks *used)
-{
-	size_t kept = 0;
-
-	if (used->pieces > 1)
-		qsort(used->piece, used->pieces, sizeof(struct used_piece), compare_pieces);
-	for (size_t i = 1, widest = 0; i < used->pieces; i++) {
-		const struct used_piece *before = &used->piece[widest], *here = &used->piece[i];
-
-		if (here->start - before->start < before->length) {
-			refuse_overlap(before->filesystem);
-			refuse_overlap(here->filesystem);
-		}
-		if (here->start + here->length > before->start + before->length)
-			widest = i;
-	}
-	for (size_t i = 0; i < used->pieces; i++)
-		if (used->piece[i].filesystem->ops)
-			used->piece[kept++] = used->piece[i];
-	used->pieces = kept;
 }
 
 int used_blocks_find(struct source *source, const struct layout *layout, struct used_blocks **out,
@@ -245,12 +241,13 @@ int used_blocks_find(struct source *source, const struct layout *layout, struct 
 	for (size_t i = 0; i < layout->count; i++) {
 		if (layout->partition[i].is_extended)
 			continue;
-		if (add_partition(used, &layout->partition[i], err) < 0) {
+		if (add_partition(used, layout, &layout->partition[i], err) < 0) {
 			used_blocks_free(used);
 			return -1;
 		}
 	}
-	drop_overlaps(used);
+	if (used->pieces > 1)
+		qsort(used->piece, used->pieces, sizeof(struct used_piece), compare_pieces);
 	*out = used;
 	return 0;
 }

@@ -97,7 +97,7 @@ static void partitions_that_overlap_are_copied_whole(void **state)
 	const struct source_options raw = {.format = "raw"};
 	struct partition partitions[] = {
 		{.number = 1, .length = 64 * MIB, .filesystem = (char *)"swap"},
-		{.number = 2, .length = 32 * MIB, .filesystem = (char *)"swap"},
+		{.number = 2, .start = 32 * MIB, .length = 32 * MIB},
 	};
 	const struct layout layout = {.partition = partitions, .count = 2};
 	_cleanup_source_ struct source *source = NULL;
