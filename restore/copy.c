@@ -65,17 +65,23 @@ static bool can_have(struct engine *engine, struct write_target *disk, uint64_t 
 	return false;
 }
 
-/* Differences: zeroes that are a hole of a file need not be looked at. */
+/* Differences: zeroes need not be looked at where they are a hole of a file, or can be had faster
+ * than they are read. */
 static bool has_already(const struct engine *engine, const struct unit *unit,
 			struct write_target *disk)
 {
 	const struct window *window = &unit->window;
 
 	if (engine->options.method != WRITE_DIFFERENCES || window->data ||
-	    window->zero != UINT16_MAX ||
-	    !write_target_is_hole(disk, window->offset, window->length))
+	    window->zero != UINT16_MAX)
 		return false;
-	atomic_fetch_add(&disk->same_bytes, window->length);
+	if (write_target_is_hole(disk, window->offset, window->length)) {
+		atomic_fetch_add(&disk->same_bytes, window->length);
+		return true;
+	}
+	if (write_target_unmap(disk, window->offset, window->length))
+		return false;
+	atomic_fetch_add(&disk->zero_bytes, window->length);
 	return true;
 }
 

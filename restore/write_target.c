@@ -83,28 +83,42 @@ int write_target_get(const struct write_target *disk, uint8_t *data, size_t leng
 	return read_exactly(target->plain_fd, target->disk.path, data, length, offset, err);
 }
 
+/*
+ * A hole, so that a file stays as small as the image was. For a device this is "write zeroes, and
+ * unmap where that reads as zeroes for certain" (block/fops.c), which is no discard, and is refused
+ * where the kernel would have to write them itself.
+ */
+int write_target_unmap(struct write_target *disk, uint64_t offset, uint64_t length)
+{
+	if (atomic_load(&disk->cannot_unmap))
+		return 1;
+	if (fallocate(disk->target->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		      (off_t)length) == 0)
+		return 0;
+	atomic_store(&disk->cannot_unmap, true);
+	return 1;
+}
+
+static int zero_slowly(const struct target *target, uint64_t offset, uint64_t length)
+{
+	uint64_t range[] = {offset, length};
+
+	if (target->disk.is_file)
+		return fallocate(target->fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+				 (off_t)offset, (off_t)length);
+	return ioctl(target->fd, BLKZEROOUT, range);
+}
+
 int write_target_zero(struct write_target *disk, uint64_t offset, uint64_t length)
 {
-	const struct target *target = disk->target;
-	uint64_t range[] = {offset, length};
-	int r;
-
-	if (disk->was_empty)
+	if (disk->was_empty || write_target_unmap(disk, offset, length) == 0)
 		return 0;
 	if (atomic_load(&disk->cannot_zero))
 		return 1;
-	/* For a file a hole first: it stays as small as the image was. For a device this is "write
-	 * zeroes, and unmap if that reads as zeroes for certain" (block/fops.c), and no discard. */
-	r = fallocate(target->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
-		      (off_t)length) < 0;
-	if (r && target->disk.is_file)
-		r = fallocate(target->fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
-			      (off_t)length) < 0;
-	else if (r)
-		r = ioctl(target->fd, BLKZEROOUT, range) < 0;
-	if (r)
-		atomic_store(&disk->cannot_zero, true);
-	return r;
+	if (zero_slowly(disk->target, offset, length) == 0)
+		return 0;
+	atomic_store(&disk->cannot_zero, true);
+	return 1;
 }
 
 static int clear(struct write_target *disk, uint64_t offset, uint64_t length, struct error *err)

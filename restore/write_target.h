@@ -16,8 +16,9 @@ enum { WRITE_GRANULE = 4096 };
 struct write_target {
 	struct target *target;
 	struct write_outcome *outcome;
-	atomic_bool failed;      /* left behind */
-	atomic_bool cannot_zero; /* refused to zero: zeroes are written from now on */
+	atomic_bool failed;       /* left behind */
+	atomic_bool cannot_unmap; /* knows no command that makes zeroes at no cost */
+	atomic_bool cannot_zero;  /* refused to zero: zeroes are written from now on */
 	/* A file in which nothing was written before: zeroes are there already. */
 	bool was_empty;
 	_Atomic uint64_t data_bytes, zero_bytes, same_bytes, verified_bytes, rewritten_bytes;
@@ -36,6 +37,8 @@ int write_target_put(struct write_target *disk, const uint8_t *data, size_t leng
  * the next multiple of WRITE_GRANULE. */
 int write_target_get(const struct write_target *disk, uint8_t *data, size_t length, uint64_t offset,
 		     struct error *err);
+/* Makes a range zero by a command that costs nothing; 1: the disk knows none. */
+int write_target_unmap(struct write_target *disk, uint64_t offset, uint64_t length);
 /* Makes a range zero by command. Discard is not among the ways: what it leaves behind is not
  * certain. 1: the disk cannot do it, zeroes must be written. Offset and length are multiples of
  * WRITE_GRANULE. */

@@ -229,7 +229,8 @@ static void only_what_differs_is_written(void **state)
 	damage(&disk, 9 * MIB);
 	write_differences(&fake, &disk, &outcome);
 	assert_int_equal(outcome.data_bytes, 2 * MIB + 65536);
-	assert_int_equal(outcome.zero_bytes, 65536);
+	/* The window that is no hole any more is made one as a whole: cheaper than reading it. */
+	assert_int_equal(outcome.zero_bytes, MIB);
 	assert_int_equal(outcome.verified_bytes, 2 * MIB + 65536);
 }
 
