@@ -61,8 +61,10 @@ int job_make(const struct options *options, struct job *job, struct error *err)
 	job->proof = options->no_verify ? WRITE_TRUST_DISK : WRITE_READ_BACK;
 	if (options->used_blocks && options->no_used_blocks)
 		return error_set(err, "--used-blocks and --no-used-blocks contradict each other");
-	if (adaptation_hardware(options, &job->hardware, err) < 0 ||
-	    read_profile(options, job, err) < 0)
+	if ((job->adapt || options->profiles.count > 0) &&
+	    adaptation_hardware(options, &job->hardware, err) < 0)
+		return -1;
+	if (read_profile(options, job, err) < 0)
 		return -1;
 	take_image(options, job);
 	take_disks(options, job);

@@ -11,6 +11,7 @@
 #include "base/scope.h"
 #include "restore/target.h"
 #include "restore/used_blocks.h"
+#include "restore/write.h"
 
 static int count_extents(struct source *source, struct plan *plan, struct error *err)
 {
@@ -92,6 +93,9 @@ static bool is_same_file(const char *a, const char *b)
 
 static int find_disks(const struct strings *names, struct plan *plan, struct error *err)
 {
+	if (names->count > WRITE_TARGETS)
+		return error_set(err, "%zu disks are named: at most %d are written at once",
+				 names->count, WRITE_TARGETS);
 	plan->target = calloc(names->count, sizeof(*plan->target));
 	if (!plan->target)
 		abort();

@@ -31,6 +31,18 @@ static void a_disk_that_is_named_twice_is_refused(void **state)
 	expect_untouched("one.disk");
 }
 
+static void more_than_eight_disks_are_refused(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	v2p(&result, "restore", "--no-adapt", "--yes", "a.raw", "./1", "./2", "./3", "./4", "./5",
+	    "./6", "./7", "./8", "./9");
+	expect(&result, 1, "9 disks are named: at most 8 are written at once");
+	assert_int_equal(access("1", F_OK), -1);
+}
+
 static void a_full_disk_does_not_stop_the_others(void **state)
 {
 	_cleanup_process_result_ struct process_result result = {0};
@@ -134,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(several_disks_get_the_image_at_once),
 		cmocka_unit_test(a_disk_that_is_named_twice_is_refused),
+		cmocka_unit_test(more_than_eight_disks_are_refused),
 		cmocka_unit_test(a_full_disk_does_not_stop_the_others),
 		cmocka_unit_test(resume_writes_only_what_differs),
 		cmocka_unit_test(verify_says_where_a_disk_differs),
