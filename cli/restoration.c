@@ -138,7 +138,7 @@ static void report_write(struct restoration *run, const struct write_stats *stat
 	}
 	report_timing(run->report, "write", stats->write_seconds,
 		      stats->data_bytes + stats->zero_bytes);
-	if (stats->verify_seconds > 0)
+	if (verified)
 		report_timing(run->report, "read back", stats->verify_seconds, verified);
 	if (rewritten)
 		report_warning(run->report,
