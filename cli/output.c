@@ -146,22 +146,40 @@ void output_error(struct output *output, const char *text)
 	to_log(output, line);
 }
 
-static void render_progress(const struct write_progress *p, struct text *out)
+static const char *const phases[] = {
+	[WRITE_COPYING] = "written",
+	[WRITE_READING_BACK] = "read back",
+};
+
+static void render_left(const struct write_progress *p, double seconds, struct text *out)
 {
 	double part = p->total ? (double)p->done / (double)p->total : 1;
-	double rate = p->seconds > 0 ? (double)p->done / 1048576 / p->seconds : 0;
-	double estimate = part > 0 ? p->seconds / part - p->seconds : 0;
+	double estimate = part > 0 ? seconds / part - seconds : 0;
 	int left = estimate < LEFT_LIMIT ? (int)estimate : LEFT_LIMIT;
+
+	text_addf(out, "  %d:%02d left", left / 60, left % 60);
+}
+
+/* Of a stream nobody knows how much is left. */
+static void render_progress(const struct write_progress *p, double seconds, struct text *out)
+{
 	_cleanup_free_ char *done = size_format(p->done);
 	_cleanup_free_ char *total = size_format(p->total);
+	double rate = seconds > 0 ? (double)p->done / 1048576 / seconds : 0;
 
-	text_addf(out, "%3.0f %%  %s of %s  %.1f MiB/s  %d:%02d left", part * 100, done, total,
-		  rate, left / 60, left % 60);
+	if (p->total)
+		text_addf(out, "%3.0f %%  %s of %s", (double)p->done / (double)p->total * 100, done,
+			  total);
+	else
+		text_add(out, done);
+	text_addf(out, " %s  %.1f MiB/s", phases[p->phase], rate);
+	if (p->total)
+		render_left(p, seconds, out);
 }
 
 static void draw_bar(const struct write_progress *p, const char *numbers)
 {
-	int filled = p->total ? (int)((double)p->done / (double)p->total * BAR_WIDTH) : BAR_WIDTH;
+	int filled = p->total ? (int)((double)p->done / (double)p->total * BAR_WIDTH) : 0;
 
 	fprintf(stderr, "\r  [%.*s%*s] %s  ", filled,
 		"==============================", BAR_WIDTH - filled, "", numbers);
@@ -177,17 +195,22 @@ void output_progress(void *context, const struct write_progress *progress)
 
 	if (output->progress == PROGRESS_NONE)
 		return;
+	if (progress->phase != output->phase || progress->seconds < output->phase_start)
+		output->phase_start = progress->phase == WRITE_COPYING ? 0 : progress->seconds;
+	output->phase = progress->phase;
 	if (!is_last && progress->seconds - output->last_progress < interval)
 		return;
 	output->last_progress = progress->seconds;
 	if (output->progress == PROGRESS_JSON) {
 		fprintf(stderr,
-			"{\"done\":%llu,\"total\":%llu,\"written\":%llu,\"seconds\":%.3f}\n",
-			(unsigned long long)progress->done, (unsigned long long)progress->total,
-			(unsigned long long)progress->written, progress->seconds);
+			"{\"phase\":\"%s\",\"done\":%llu,\"total\":%llu,\"written\":%llu,"
+			"\"seconds\":%.3f}\n",
+			phases[progress->phase], (unsigned long long)progress->done,
+			(unsigned long long)progress->total, (unsigned long long)progress->written,
+			progress->seconds);
 		return;
 	}
-	render_progress(progress, &numbers);
+	render_progress(progress, progress->seconds - output->phase_start, &numbers);
 	if (output->progress == PROGRESS_LINES) {
 		fprintf(stderr, "  %s\n", text_string(&numbers));
 		return;

@@ -19,6 +19,8 @@ struct output {
 	bool json; /* stdout carries one JSON document */
 	enum progress_mode progress;
 	double last_progress; /* clock of the last line or redraw; 0: none yet */
+	enum write_phase phase;
+	double phase_start; /* clock as in struct write_progress */
 	bool bar_is_drawn;
 };
 

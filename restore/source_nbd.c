@@ -102,12 +102,8 @@ static int trust(struct nbd *nbd, const char *ca_file, struct error *err)
 static int nbd_open(struct source *source, const struct source_options *options, struct error *err)
 {
 	struct nbd_pool_options how = patience;
-	struct nbd *nbd;
+	struct nbd *nbd = calloc(1, sizeof(*nbd));
 
-	if (options->snapshot)
-		return error_set(err, "an NBD server gives out one state of a disk: snapshots are "
-				      "chosen where the server is started");
-	nbd = calloc(1, sizeof(*nbd));
 	if (!nbd)
 		return error_sys(err, ENOMEM, "open");
 	source->state = nbd;

@@ -118,7 +118,9 @@ static int open_reader(struct source *source, const struct source_ops *ops,
 	source->ops = ops;
 	source->size_is_known = true;
 	if (options->snapshot && !ops->has_snapshots)
-		return error_set(err, "snapshot '%s': images of the format %s have none",
+		return error_set(err,
+				 "snapshot '%s': snapshots are read from qcow2 images only, and "
+				 "this is %s",
 				 options->snapshot, ops->name);
 	if (ops->open(source, options, err) < 0)
 		return -1;

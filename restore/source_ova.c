@@ -202,9 +202,7 @@ static int ova_open(struct source *source, const struct source_options *options,
 {
 	struct ova *ova;
 
-	if (options->snapshot)
-		return error_set(err, "an OVA has no snapshots in itself: '%s' cannot be opened",
-				 options->snapshot);
+	(void)options;
 	ova = calloc(1, sizeof(*ova));
 	if (!ova)
 		return error_sys(err, ENOMEM, "open OVA");

@@ -40,11 +40,7 @@ static int vmdk_open(struct source *source, const struct source_options *options
 	struct vmdk_header header;
 	struct vmdk *vmdk;
 
-	if (options->snapshot)
-		return error_set(err,
-				 "a VMDK image has no snapshots in itself: '%s' cannot be "
-				 "opened",
-				 options->snapshot);
+	(void)options;
 	if (vmdk_header_read(source->file, &header, err) < 0)
 		return -1;
 	vmdk = calloc(1, sizeof(*vmdk));

@@ -114,8 +114,8 @@ static void a_raw_image_has_no_snapshots(void **state)
 {
 	(void)state;
 	make_content("image", 1024);
-	assert_image_refused("image@x", "open image image@x: snapshot 'x': images of the format "
-					"raw have none");
+	assert_image_refused("image@x", "open image image@x: snapshot 'x': snapshots are read "
+					"from qcow2 images only, and this is raw");
 }
 
 static void a_file_with_an_at_sign_in_its_name_is_a_file(void **state)

@@ -154,8 +154,8 @@ static void snapshots_are_the_servers_business(void **state)
 	(void)state;
 	assert_int_equal(source_open("nbd://localhost", &options, &source, &err), -1);
 	assert_string_equal(error_text(&err),
-			    "open image nbd://localhost: an NBD server gives out one state of a "
-			    "disk: snapshots are chosen where the server is started");
+			    "open image nbd://localhost: snapshot 'first': snapshots are read from "
+			    "qcow2 images only, and this is nbd");
 }
 
 static void run(const char *const *argv)
