@@ -176,8 +176,8 @@ static void a_snapshot_cannot_be_asked_for(void **state)
 					 stream_file_open(&stream, "image"), &options, &source,
 					 &err),
 			 -1);
-	assert_string_equal(error_text(&err), "open image image: a VMDK image has no snapshots in "
-					      "itself: 'before' cannot be opened");
+	assert_string_equal(error_text(&err), "open image image: snapshot 'before': snapshots are "
+					      "read from qcow2 images only, and this is vmdk");
 }
 
 /* Cut anywhere, it is refused with a sentence; only the padding of the last sector may go. */
