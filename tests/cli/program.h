@@ -49,11 +49,11 @@ static inline void run(struct process_result *result, const char *const *argv)
 
 static inline void shell(const char *command)
 {
-	const char *argv[] = {"sh", "-ec", command, NULL};
-	_cleanup_error_ struct error err = {0};
+	_cleanup_process_result_ struct process_result result = {0};
 
-	if (process_check(argv, NULL, &err) < 0)
-		fail_msg("%s", error_text(&err));
+	run(&result, (const char *const[]){"sh", "-ec", command, NULL});
+	if (result.status != 0)
+		fail_msg("%s: status %d: %s", command, result.status, text_string(&result.errors));
 }
 
 static inline bool has_program(const char *name)
