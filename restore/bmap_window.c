@@ -51,6 +51,13 @@ bool bmap_has(const struct bmap *map, uint64_t offset, uint64_t *length)
 	return has;
 }
 
+bool bmap_touches(const struct bmap *map, const struct window *window)
+{
+	size_t i = find(map, window->offset);
+
+	return i < map->count && map->range[i].offset < window->offset + window->length;
+}
+
 bool bmap_covers(const struct bmap *map, const struct window *window)
 {
 	struct stretch stretch;

@@ -22,6 +22,8 @@ void bmap_free(struct bmap *map); /* of heap; accepts NULL */
 bool bmap_is_small(const struct bmap *map);
 /* Is offset in a range? length is shortened to where the answer changes. */
 bool bmap_has(const struct bmap *map, uint64_t offset, uint64_t *length);
+/* Does the map say anything about the window? */
+bool bmap_touches(const struct bmap *map, const struct window *window);
 /* Does the map say all about the window's data? */
 bool bmap_covers(const struct bmap *map, const struct window *window);
 /*

@@ -313,11 +313,11 @@ static int compare_window(struct worker *worker, struct unit *unit, struct error
 	struct engine *engine = worker->engine;
 	struct window *window = &unit->window;
 	const struct bmap *map = engine->source->map;
-	bool is_read_first = map && !window->data;
+	/* Zeroes are made by command, without a look at disk or image. */
+	bool is_read_first = map && !window->data && bmap_touches(map, window);
 
 	if (window->is_zeroes)
 		window->zero = pieces_of(0, window->length);
-	/* Zeroes are asked for by command, without a look at disk or image. */
 	if (is_read_first && read_image(engine, unit, err) < 0)
 		return -1;
 	if (!next_disk(engine, unit)) {
