@@ -23,6 +23,14 @@ struct maker {
 	struct bmap *out;
 };
 
+static int too_much(struct error *err)
+{
+	return error_set(err,
+			 "it holds more than a block map of %d MiB describes, which is %d pieces "
+			 "of up to 1 MiB: use sha256sum on the image file",
+			 BMAP_LIMIT >> 20, BMAP_RANGES);
+}
+
 static int add(struct maker *maker, const struct bmap_range *range, struct error *err)
 {
 	bool is_full;
@@ -32,12 +40,7 @@ static int add(struct maker *maker, const struct bmap_range *range, struct error
 	if (!is_full)
 		bmap_add(maker->out, range);
 	pthread_mutex_unlock(&maker->lock);
-	if (!is_full)
-		return 0;
-	return error_set(err,
-			 "it holds more than a block map of %d MiB describes, which is %d "
-			 "pieces of up to 1 MiB: use sha256sum on the image file",
-			 BMAP_LIMIT >> 20, BMAP_RANGES);
+	return is_full ? too_much(err) : 0;
 }
 
 static int add_window(struct maker *maker, const struct window *window, uint8_t *data,
@@ -61,6 +64,28 @@ static int add_window(struct maker *maker, const struct window *window, uint8_t 
 	}
 	atomic_store(&maker->done, window->offset + window->length);
 	return 0;
+}
+
+/* What a stream has too much of shows late; of other images the tables tell before they are read.
+ */
+static int check_count(struct source *source, struct error *err)
+{
+	struct windows windows;
+	struct window window;
+	struct stretch stretch;
+	size_t count = 0;
+	int r = 0;
+
+	if (source->is_stream)
+		return 0;
+	windows_init(&windows, source, 0, source->size, WINDOW, NULL);
+	while (count <= BMAP_RANGES && (r = windows_next(&windows, NULL, &window, err)) > 0)
+		for (unsigned int at = 0; pieces_next(window.data, &at, &stretch);)
+			count++;
+	windows_release(&windows);
+	if (r < 0)
+		return -1;
+	return count > BMAP_RANGES ? too_much(err) : 0;
 }
 
 static int make_main(void *context, struct error *err)
@@ -111,6 +136,8 @@ static int run(struct maker *maker, struct error *err)
 	struct source *source = maker->source;
 	int r;
 
+	if (check_count(source, err) < 0)
+		return -1;
 	windows_init(&maker->windows, source, 0, source->size, WINDOW, NULL);
 	maker->workers = (struct workers){.work = make_main, .tick = tick, .context = maker};
 	r = workers_run(&maker->workers, err);
