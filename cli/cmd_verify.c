@@ -5,8 +5,6 @@
 #include "cli/command.h"
 #include "cli/image.h"
 #include "cli/interrupt.h"
-#include "restore/layout.h"
-#include "restore/used_blocks.h"
 #include "restore/verify.h"
 
 /* The partition in which a difference begins, or NULL. */
@@ -91,16 +89,11 @@ static int compare(const struct options *options, struct output *output, struct 
 {
 	const struct write_options watch = {
 		.progress = output_progress, .context = output, .stop = interrupt_flag()};
-	struct image_request request = image_request_from(options);
 	_cleanup_source_ struct source *source = NULL;
 	_cleanup_layout_ struct layout layout = {0};
 	const char *disk = options->arguments.item[1];
 
-	request.name = options->arguments.item[0];
-	if (image_open(&request, &source, err) < 0 || layout_read_source(source, &layout, err) < 0)
-		return -1;
-	if (!options->no_used_blocks && !source->is_stream &&
-	    used_blocks_find(source, &layout, &source->used, err) < 0)
+	if (image_open_used(options, &source, &layout, err) < 0)
 		return -1;
 	interrupt_catch();
 	if (verify_image(source, disk, &watch, found, err) < 0)

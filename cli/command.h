@@ -35,5 +35,7 @@ enum exit_status command_adapt(const struct options *options, struct output *out
 			       struct error *err);
 enum exit_status command_verify(const struct options *options, struct output *output,
 				struct error *err);
+enum exit_status command_checksum(const struct options *options, struct output *output,
+				  struct error *err);
 enum exit_status command_profile(const struct options *options, struct output *output,
 				 struct error *err);

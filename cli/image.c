@@ -10,7 +10,7 @@
 #include "base/scope.h"
 #include "cli/fetch.h"
 #include "restore/http.h"
-#include "restore/integrity.h"
+#include "restore/used_blocks.h"
 
 enum { FETCH_LIMIT = 64 << 20 }; /* a block map of a large disk has a few MiB */
 
@@ -75,6 +75,7 @@ static int promise_make(const struct image_request *request, struct promise *pro
 	promise->options.checksum = promise->checksum.name;
 	promise->options.signature = promise->signature.name;
 	promise->options.key = promise->key.name;
+	promise->options.moment = request->moment;
 	return 0;
 }
 
@@ -103,6 +104,22 @@ int image_open(const struct image_request *request, struct source **out, struct 
 	options.file.digests = integrity_digests(&promise.options);
 	if (source_open(request->name, &options, &source, err) < 0 ||
 	    integrity_require(source, &promise.options, err) < 0)
+		return -1;
+	*out = steal(&source);
+	return 0;
+}
+
+int image_open_used(const struct options *options, struct source **out, struct layout *layout,
+		    struct error *err)
+{
+	struct image_request request = image_request_from(options);
+	_cleanup_source_ struct source *source = NULL;
+
+	request.name = options->arguments.item[0];
+	if (image_open(&request, &source, err) < 0 || layout_read_source(source, layout, err) < 0)
+		return -1;
+	if (!options->no_used_blocks && !source->is_stream &&
+	    used_blocks_find(source, layout, &source->used, err) < 0)
 		return -1;
 	*out = steal(&source);
 	return 0;

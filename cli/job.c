@@ -41,6 +41,8 @@ static void take_image(const struct options *options, struct job *job)
 	image->checksum = first_given(image->checksum, profile->checksum);
 	image->signature = first_given(image->signature, profile->signature);
 	image->key = first_given(image->key, profile->key);
+	if (job->method == WRITE_DIFFERENCES && !options->dry_run)
+		image->moment = INTEGRITY_COMPARED;
 	job->report = first_given(options->report, profile->report);
 }
 

@@ -50,6 +50,11 @@ static const struct command commands[] = {
 	 "restore "
 	 "leaves it out. A system that was adapted or grown differs by design.",
 	 COMMAND_VERIFY, command_verify},
+	{"checksum", "IMAGE", "print a block map: checksums of the image's data",
+	 "Prints a block map (bmaptool's format) with a SHA-256 of the data in each MiB. With it, "
+	 "`v2p restore --resume --checksum MAP` proves the image and reads it only where a disk "
+	 "does not hold it already. What no file system in the image uses is left out.",
+	 COMMAND_CHECKSUM, command_checksum},
 	{"profile", "FILE|DIR|URL", "check profiles and show the one that matches this machine",
 	 "Exactly one of the profiles must match. --get prints a single value of it.",
 	 COMMAND_PROFILE, command_profile},

@@ -15,6 +15,7 @@ enum command_bit {
 	COMMAND_ADAPT = 1 << 3,
 	COMMAND_PROFILE = 1 << 4,
 	COMMAND_VERIFY = 1 << 5,
+	COMMAND_CHECKSUM = 1 << 6,
 	COMMAND_ALL = ~0,
 };
 

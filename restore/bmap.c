@@ -45,6 +45,18 @@ static int parse_number(const char *text, const char *what, uint64_t *out, struc
 	return 0;
 }
 
+void bmap_add(struct bmap *map, const struct bmap_range *range)
+{
+	if ((map->count & (map->count - 1)) == 0) {
+		size_t room = map->count ? map->count * 2 : 1;
+
+		map->range = reallocarray(map->range, room, sizeof(*map->range));
+		if (!map->range)
+			abort();
+	}
+	map->range[map->count++] = *range;
+}
+
 /* "17" or "17-23". */
 static int parse_blocks(char *text, uint64_t *first, uint64_t *last, struct error *err)
 {
@@ -81,14 +93,7 @@ static int add_range(struct parse *parse, struct error *err)
 	range.end = (last + 1) * parse->block_size;
 	if (range.end > map->size)
 		range.end = map->size;
-	if ((map->count & (map->count - 1)) == 0) {
-		size_t room = map->count ? map->count * 2 : 1;
-
-		map->range = reallocarray(map->range, room, sizeof(*map->range));
-		if (!map->range)
-			abort();
-	}
-	map->range[map->count++] = range;
+	bmap_add(map, &range);
 	return 0;
 }
 
@@ -189,17 +194,14 @@ static int read_document(struct parse *parse, const char *text, size_t length, s
 static int check_itself(const struct parse *parse, const char *text, size_t length,
 			struct error *err)
 {
-	_cleanup_image_digest_ struct image_digest *digest = NULL;
 	_cleanup_free_ char *copy = string_copy(text);
-	uint8_t promised[SHA256_LENGTH], found[IMAGE_DIGEST_MAX];
+	uint8_t promised[SHA256_LENGTH], found[SHA256_LENGTH];
 	char *at = strstr(copy, parse->own_sum);
 
 	if (!sha256_parse(parse->own_sum, promised) || !at)
 		return error_set(err, "it has no SHA-256 checksum of itself");
 	memset(at, '0', strlen(parse->own_sum));
-	if (image_digest_new(IMAGE_DIGEST_SET(IMAGE_DIGEST_SHA256), &digest, err) < 0 ||
-	    image_digest_add(digest, copy, length, err) < 0 ||
-	    image_digest_end(digest, IMAGE_DIGEST_SHA256, found, err) < 0)
+	if (sha256_of(copy, length, found, err) < 0)
 		return -1;
 	if (memcmp(promised, found, sizeof(promised)) != 0)
 		return error_set(err, "it was changed: its checksum of itself is wrong");
@@ -255,6 +257,14 @@ static int add_zeroes(struct image_digest *digest, uint64_t length, struct error
 	return 0;
 }
 
+int bmap_broken(const struct bmap_range *range, struct error *err)
+{
+	return error_set(err,
+			 "the image is not what its block map promises: its bytes %" PRIu64
+			 " to %" PRIu64 " have another checksum",
+			 range->offset, range->end);
+}
+
 static int end_range(struct bmap_check *check, struct error *err)
 {
 	const struct bmap_range *range = &check->map.range[check->current++];
@@ -265,10 +275,7 @@ static int end_range(struct bmap_check *check, struct error *err)
 	if (r < 0)
 		return -1;
 	if (memcmp(range->sum, found, SHA256_LENGTH) != 0)
-		return error_set(err,
-				 "the image is not what its block map promises: its bytes %" PRIu64
-				 " to %" PRIu64 " have another checksum",
-				 range->offset, range->end);
+		return bmap_broken(range, err);
 	return 0;
 }
 

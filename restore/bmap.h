@@ -9,12 +9,12 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "restore/image_digest.h"
-#include "restore/source.h"
 
 enum { BMAP_LIMIT = 16 << 20 };
 
@@ -28,6 +28,11 @@ struct bmap {
 	struct bmap_range *range;
 	size_t count; /* in order, not overlapping */
 };
+
+/* Behind all that the map has. */
+void bmap_add(struct bmap *map, const struct bmap_range *range);
+/* Always -1: the image's content in that range is not what was promised. */
+int bmap_broken(const struct bmap_range *range, struct error *err);
 
 bool bmap_is_one(const char *text);
 /* Proves the map's own checksum, too. length bytes, which are text. */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "restore/bmap_window.h"
 #include "restore/engine.h"
 
 static uint64_t bytes_of(uint16_t pieces)
@@ -107,8 +108,12 @@ static void prove(struct engine *engine, const struct unit *unit)
 
 static void unit_done(struct worker *worker, struct unit *unit)
 {
-	atomic_fetch_add(&worker->engine->done, unit->window.length);
-	atomic_fetch_add(&worker->engine->written, bytes_of(unit->written));
+	struct engine *engine = worker->engine;
+
+	atomic_fetch_add(&engine->done, unit->window.length);
+	atomic_fetch_add(&engine->written, bytes_of(unit->written));
+	atomic_fetch_add(&engine->data_bytes, bytes_of(unit->window.data));
+	atomic_fetch_add(&engine->zero_bytes, bytes_of(unit->window.zero));
 	worker_give_back(worker, unit);
 }
 
@@ -120,6 +125,42 @@ static void give_to_all(struct worker *worker, struct unit *unit)
 	prove(worker->engine, unit);
 	if (unit->pending == 0)
 		unit_done(worker, unit);
+}
+
+/* Zeroes that only the data shows. */
+static void find_zeroes(struct unit *unit)
+{
+	struct window *window = &unit->window;
+
+	for (unsigned int piece = 0; piece < WINDOW_PIECES; piece++)
+		if ((window->data >> piece & 1) &&
+		    is_zero(unit->data + (size_t)piece * PIECE, PIECE))
+			window->zero |= (uint16_t)(1U << piece);
+	window->data &= (uint16_t)~window->zero;
+}
+
+/* Nothing of the image is written before it is what the block map, if there is one, promises. */
+static int read_image(struct engine *engine, struct unit *unit, struct error *err)
+{
+	const struct window *window = &unit->window;
+	const struct bmap *map = engine->source->map;
+	struct stretch stretch;
+
+	if (window_read(engine->source, window, unit->data, err) < 0)
+		return -1;
+	for (unsigned int at = 0; map && pieces_next(window->zero, &at, &stretch);)
+		memset(unit->data + stretch.offset, 0, stretch.length);
+	if (map && bmap_prove(map, unit->data, window->offset, window->length, err) < 0)
+		return -1;
+	find_zeroes(unit);
+	unit->is_read = true;
+	return 0;
+}
+
+/* Can a disk alone tell that it holds the window? */
+static bool is_promised(const struct engine *engine, const struct window *window)
+{
+	return engine->source->map && window->data && bmap_covers(engine->source->map, window);
 }
 
 /* Differences: begins to read what the disk whose turn it is holds. */
@@ -150,13 +191,34 @@ static uint16_t differences(const struct unit *unit)
 	return out;
 }
 
-static void compare(struct worker *worker, struct unit *unit)
+/* The image was not read: does the disk hold what the block map promises of it? */
+static bool holds_promise(const struct engine *engine, const struct unit *unit)
 {
-	struct write_target *disk = &worker->engine->disk[unit->number];
-	uint16_t used = unit->window.data | unit->window.zero, different = differences(unit);
+	const struct window *window = &unit->window;
+	struct stretch stretch;
 
+	if (unit->unread)
+		return false;
+	for (unsigned int at = 0; pieces_next(window->zero, &at, &stretch);)
+		if (!is_zero(unit->disk_data + stretch.offset, stretch.length))
+			return false;
+	return !bmap_compare(engine->source->map, unit->disk_data, window->offset, window->length);
+}
+
+static int compare(struct worker *worker, struct unit *unit, struct error *err)
+{
+	struct engine *engine = worker->engine;
+	struct write_target *disk = &engine->disk[unit->number];
+	uint16_t used = unit->window.data | unit->window.zero, different = 0;
+
+	if (unit->is_read || !holds_promise(engine, unit)) {
+		if (!unit->is_read && read_image(engine, unit, err) < 0)
+			return -1;
+		different = differences(unit);
+	}
 	atomic_fetch_add(&disk->same_bytes, bytes_of(used & (uint16_t)~different));
 	give(worker, unit, unit->window.data & different, unit->window.zero & different);
+	return 0;
 }
 
 static void tell_failure(struct engine *engine, const struct queue_request *request)
@@ -170,7 +232,8 @@ static void tell_failure(struct engine *engine, const struct queue_request *requ
 	engine_disk_failed(engine, disk, &err);
 }
 
-static void request_ended(struct worker *worker, const struct queue_request *request)
+static int request_ended(struct worker *worker, const struct queue_request *request,
+			 struct error *err)
 {
 	struct engine *engine = worker->engine;
 	struct unit *unit = request->owner;
@@ -180,22 +243,23 @@ static void request_ended(struct worker *worker, const struct queue_request *req
 	else if (request->error)
 		unit->unread |= pieces_of(request->offset % WINDOW, request->length);
 	if (--unit->pending > 0)
-		return;
+		return 0;
 	if (engine->options.method == WRITE_ALL) {
 		unit_done(worker, unit);
-		return;
+		return 0;
 	}
-	if (request->way == QUEUE_READ)
-		compare(worker, unit);
+	if (request->way == QUEUE_READ && compare(worker, unit, err) < 0)
+		return -1;
 	if (unit->pending > 0)
-		return;
+		return 0;
 	unit->number++;
 	if (next_disk(engine, unit)) {
 		read_disk(worker, unit);
-		return;
+		return 0;
 	}
 	prove(engine, unit);
 	unit_done(worker, unit);
+	return 0;
 }
 
 /* The slow way, for a disk that has no command: data is zeroed memory for it. */
@@ -243,41 +307,44 @@ static int zero_all(struct worker *worker, struct unit *unit, struct error *err)
 	return engine_check_stopped(engine, err) < 0 ? -1 : 1;
 }
 
-/* Zeroes that only the data shows. */
-static void find_zeroes(struct engine *engine, struct unit *unit)
+/* Differences: the disk is read while the image is, or instead. */
+static int compare_window(struct worker *worker, struct unit *unit, struct error *err)
 {
+	struct engine *engine = worker->engine;
 	struct window *window = &unit->window;
+	const struct bmap *map = engine->source->map;
+	/* Zeroes are made by command, without a look at disk or image. */
+	bool is_read_first = map && !window->data && bmap_touches(map, window);
 
-	for (unsigned int piece = 0; piece < WINDOW_PIECES; piece++)
-		if ((window->data >> piece & 1) &&
-		    is_zero(unit->data + (size_t)piece * PIECE, PIECE))
-			window->zero |= (uint16_t)(1U << piece);
-	window->data &= (uint16_t)~window->zero;
-	atomic_fetch_add(&engine->data_bytes, bytes_of(window->data));
-	atomic_fetch_add(&engine->zero_bytes, bytes_of(window->zero));
+	if (window->is_zeroes)
+		window->zero = pieces_of(0, window->length);
+	if (is_read_first && read_image(engine, unit, err) < 0)
+		return -1;
+	if (!next_disk(engine, unit)) {
+		unit_done(worker, unit);
+		return 1;
+	}
+	read_disk(worker, unit);
+	if (is_read_first || is_promised(engine, window))
+		return 1;
+	return read_image(engine, unit, err) < 0 ? -1 : 1;
 }
 
 static int copy_window(struct worker *worker, struct unit *unit, struct error *err)
 {
 	struct engine *engine = worker->engine;
-	bool compares = engine->options.method == WRITE_DIFFERENCES;
 
-	if (unit->window.is_zeroes && !compares)
-		return zero_all(worker, unit, err);
+	if (engine->options.method == WRITE_DIFFERENCES)
+		return compare_window(worker, unit, err);
 	if (unit->window.is_zeroes)
-		unit->window.zero = pieces_of(0, unit->window.length);
+		return zero_all(worker, unit, err);
 	if (!next_disk(engine, unit)) {
-		find_zeroes(engine, unit);
 		unit_done(worker, unit);
 		return 1;
 	}
-	if (compares)
-		read_disk(worker, unit); /* goes on while the image is read */
-	if (window_read(engine->source, &unit->window, unit->data, err) < 0)
+	if (read_image(engine, unit, err) < 0)
 		return -1;
-	find_zeroes(engine, unit);
-	if (!compares)
-		give_to_all(worker, unit);
+	give_to_all(worker, unit);
 	return 1;
 }
 
@@ -313,7 +380,8 @@ static int copy_all(struct worker *worker, struct error *err)
 		request = queue_wait(worker->queue);
 		if (!request)
 			return 0;
-		request_ended(worker, request);
+		if (request_ended(worker, request, err) < 0)
+			return -1;
 	}
 }
 

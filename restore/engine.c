@@ -115,6 +115,7 @@ struct unit *worker_take(struct worker *worker)
 	worker->idle = unit->next;
 	unit->pending = 0;
 	unit->written = 0;
+	unit->is_read = false;
 	unit->number = 0;
 	return unit;
 }

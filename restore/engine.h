@@ -48,6 +48,7 @@ struct unit {
 	struct window window;
 	uint8_t *data;
 	uint8_t *disk_data;          /* what a disk holds; where differences are written */
+	bool is_read;                /* data is what the image holds */
 	uint16_t written;            /* the pieces that at least one disk was given */
 	uint16_t unread;             /* the pieces that a disk could not tell */
 	const struct record *record; /* that is read back */

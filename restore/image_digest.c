@@ -66,6 +66,13 @@ void image_digest_free(struct image_digest *digest)
 	free(digest);
 }
 
+int sha256_of(const void *data, size_t length, uint8_t out[SHA256_LENGTH], struct error *err)
+{
+	if (EVP_Digest(data, length, out, NULL, EVP_sha256(), NULL) != 1)
+		return error_set(err, "libcrypto cannot make a checksum");
+	return 0;
+}
+
 static int digit(char c)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -34,6 +34,8 @@ static inline void image_digest_freep(struct image_digest **digest)
 }
 #define _cleanup_image_digest_ __attribute__((cleanup(image_digest_freep)))
 
+/* Of what is in memory as a whole. */
+int sha256_of(const void *data, size_t length, uint8_t out[SHA256_LENGTH], struct error *err);
 /* 64 hexadecimal digits, of either case, and nothing behind them. */
 bool sha256_parse(const char *hex, uint8_t out[SHA256_LENGTH]);
 /* out has room for the digits and a NUL. */

@@ -10,6 +10,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "restore/bmap.h"
+#include "restore/bmap_window.h"
 #include "restore/checksum_file.h"
 #include "restore/image_digest.h"
 #include "restore/signature.h"
@@ -211,6 +212,16 @@ static int prove_file(const struct integrity *integrity, const struct image_file
 	return compare_file(integrity, digest, err);
 }
 
+static int check_size(struct integrity *integrity, const struct source *source, struct error *err)
+{
+	struct bmap_check *check = &integrity->map;
+
+	if (!integrity->has_map || check->map.size == source->size)
+		return 0;
+	check->position = source->size;
+	return bmap_check_end(check, err);
+}
+
 /* Only what the map has: the rest need not even be read. */
 static int prove_disk(struct integrity *integrity, struct source *source, uint8_t *buffer,
 		      struct error *err)
@@ -219,10 +230,6 @@ static int prove_disk(struct integrity *integrity, struct source *source, uint8_
 
 	if (!integrity->has_map)
 		return 0;
-	if (check->map.size != source->size) {
-		check->position = source->size;
-		return bmap_check_end(check, err);
-	}
 	while (check->current < check->map.count) {
 		const struct bmap_range *range = &check->map.range[check->current];
 		size_t length = PIECE;
@@ -244,6 +251,8 @@ static int prove_now(struct integrity *integrity, struct source *source, struct 
 
 	if (!buffer)
 		return error_sys(err, ENOMEM, "read the image");
+	if (check_size(integrity, source, err) < 0)
+		return -1;
 	if (source->file && prove_file(integrity, source->file, buffer, err) < 0)
 		return -1;
 	return prove_disk(integrity, source, buffer, err);
@@ -258,6 +267,37 @@ static int prove_later(struct integrity *integrity, struct source *source, struc
 			return error_set(err, "the image was opened without the checksums that it "
 					      "is to be proven by");
 	return 0;
+}
+
+/* The image file itself has no checksum or signature then: those are of the map. */
+static bool can_wait(const struct integrity *integrity, const struct source *source,
+		     enum integrity_moment moment)
+{
+	return moment == INTEGRITY_COMPARED && integrity->has_map && !source->is_stream &&
+	       bmap_is_small(&integrity->map.map);
+}
+
+/* The write that compares does it, see bmap_window.h. */
+static int prove_compared(struct integrity *integrity, struct source *source, struct error *err)
+{
+	if (check_size(integrity, source, err) < 0)
+		return -1;
+	source->map = malloc(sizeof(*source->map));
+	if (!source->map)
+		abort();
+	*source->map = integrity->map.map;
+	integrity->map.map = (struct bmap){0};
+	return 0;
+}
+
+static int prove(struct integrity *integrity, struct source *source, enum integrity_moment moment,
+		 struct error *err)
+{
+	if (source->is_stream)
+		return prove_later(integrity, source, err);
+	if (can_wait(integrity, source, moment))
+		return prove_compared(integrity, source, err);
+	return prove_now(integrity, source, err);
 }
 
 static void free_p(struct integrity **integrity)
@@ -285,8 +325,7 @@ int integrity_require(struct source *source, const struct integrity_options *opt
 	if (open_checksums(integrity, source, options, err) < 0 ||
 	    check_possible(integrity, source, err) < 0)
 		return -1;
-	r = source->is_stream ? prove_later(integrity, source, err)
-			      : prove_now(integrity, source, err);
+	r = prove(integrity, source, options->moment, err);
 	if (r == 0 && integrity->is_signed && integrity->signature.kind == SIGNATURE_OPENPGP)
 		r = signature_verify_file(&integrity->signature, source->file->name, err);
 	if (r < 0)

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "restore/bmap_window.h"
 #include "restore/integrity.h"
 #include "restore/used_blocks.h"
 
@@ -15,6 +16,7 @@ void source_close(struct source *source)
 		return;
 	used_blocks_free(source->used);
 	integrity_free(source->integrity);
+	bmap_free(source->map);
 	if (source->ops)
 		source->ops->close(source);
 	image_file_close(source->file);
@@ -38,7 +40,8 @@ int source_extent(struct source *source, uint64_t offset, uint64_t length, struc
 		return error_in(err, "look at %s at offset %" PRIu64, source->name, offset);
 	assert(out->offset == offset && out->length > 0 && out->length <= length);
 	/* Zeroes that nobody uses need not be there either. */
-	if (source->used && !used_blocks_is_used(source->used, offset, &out->length))
+	if (source->used && !used_blocks_is_used(source->used, offset, &out->length) &&
+	    !(source->map && bmap_has(source->map, offset, &out->length)))
 		out->kind = EXTENT_UNUSED;
 	return 0;
 }

@@ -57,6 +57,9 @@ struct source {
 	struct used_blocks *used;
 	/* What a stream has still to prove, or NULL; see integrity.h. Owned. */
 	struct integrity *integrity;
+	/* What a write of differences has still to prove, or NULL; see integrity.h. What it has is
+	 * used, whatever the image's file systems say, which are not proven yet. Owned. */
+	struct bmap *map;
 	void *state; /* the reader's own */
 };
 

@@ -119,13 +119,6 @@ static int check_size(const struct verifier *verifier, uint64_t end, struct erro
 			 verifier->path, verifier->disk_size, end - 1);
 }
 
-static size_t length_in(const struct window *window, const struct stretch *stretch)
-{
-	uint64_t left = window->length - stretch->offset;
-
-	return left < stretch->length ? (size_t)left : stretch->length;
-}
-
 /* Begins to read the disk; what does not end with a STEP is read at once, the other way. */
 static int read_disk(struct verifier *verifier, struct comparison *comparison, uint16_t pieces,
 		     struct error *err)
@@ -135,7 +128,7 @@ static int read_disk(struct verifier *verifier, struct comparison *comparison, u
 	struct stretch stretch;
 
 	for (unsigned int at = 0; pieces_next(pieces, &at, &stretch);) {
-		size_t length = length_in(window, &stretch), whole = length / STEP * STEP;
+		size_t length = window_stretch(window, &stretch), whole = length / STEP * STEP;
 		uint64_t offset = window->offset + stretch.offset;
 		uint8_t *data = comparison->disk_data + stretch.offset;
 
@@ -187,7 +180,7 @@ static int compare_window(struct verifier *verifier, struct comparison *comparis
 	if (wait_for_disk(verifier, comparison, err) < 0)
 		return -1;
 	for (unsigned int at = 0; pieces_next(pieces, &at, &stretch);) {
-		size_t length = length_in(window, &stretch);
+		size_t length = window_stretch(window, &stretch);
 
 		compare(verifier, comparison->data + stretch.offset,
 			comparison->disk_data + stretch.offset, length,

@@ -38,6 +38,11 @@ bool pieces_next(uint16_t pieces, unsigned int *at, struct stretch *out)
 	return end > first;
 }
 
+size_t window_stretch(const struct window *window, const struct stretch *stretch)
+{
+	return (size_t)smaller(stretch->length, window->length - stretch->offset);
+}
+
 /* Keeps windows->extent around offset. */
 static int look_at(struct windows *windows, uint64_t offset, struct error *err)
 {
@@ -142,13 +147,10 @@ int window_read(struct source *source, const struct window *window, uint8_t *dat
 
 	if (source->is_stream)
 		return 0;
-	for (unsigned int at = 0; pieces_next(window->data, &at, &stretch);) {
-		size_t left = (size_t)window->length - stretch.offset;
-
-		if (source_read(source, data + stretch.offset, smaller(stretch.length, left),
+	for (unsigned int at = 0; pieces_next(window->data, &at, &stretch);)
+		if (source_read(source, data + stretch.offset, window_stretch(window, &stretch),
 				window->offset + stretch.offset, err) < 0)
 			return -1;
-	}
 	return 0;
 }
 

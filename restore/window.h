@@ -72,6 +72,8 @@ struct stretch {
 	size_t offset, length;
 };
 bool pieces_next(uint16_t pieces, unsigned int *at, struct stretch *out);
+/* The image may end within the last piece. */
+size_t window_stretch(const struct window *window, const struct stretch *stretch);
 /* The pieces that a part of a window touches. */
 uint16_t pieces_of(uint64_t offset, uint64_t length);
 bool is_zero(const uint8_t *data, size_t length);

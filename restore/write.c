@@ -8,6 +8,7 @@
 #include "base/report.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "restore/bmap_window.h"
 #include "restore/ends.h"
 #include "restore/engine.h"
 
@@ -107,13 +108,25 @@ static int copy_and_prove(struct engine *engine, struct write_stats *stats, stru
 	return 0;
 }
 
+static int read_ends(struct source *source, struct ends *ends, struct error *err)
+{
+	const struct bmap *map = source->map;
+
+	if (ends_read(ends, source, err) < 0)
+		return -1;
+	if (map && (bmap_prove(map, ends->head, 0, ends->head_length, err) < 0 ||
+		    bmap_prove(map, ends->tail, ends->tail_offset, ends->tail_length, err) < 0))
+		return -1;
+	return 0;
+}
+
 /* All of a stream was read: what is still held is its end. */
 static int take_ends(struct engine *engine, struct ends *ends, struct error *err)
 {
 	const struct windows *windows = &engine->windows;
 
 	if (!engine->source->is_stream)
-		return ends_read(ends, engine->source, err);
+		return read_ends(engine->source, ends, err);
 	ends->tail_offset = windows->cursor;
 	ends->tail_length = windows->read - windows->cursor;
 	memset(ends->tail + ends->tail_length, 0, WRITE_GRANULE);
@@ -235,6 +248,7 @@ int write_image(struct source *source, struct target *targets, size_t count,
 	int r;
 
 	assert(count > 0 && count <= WRITE_TARGETS);
+	assert(!source->map || engine.options.method == WRITE_DIFFERENCES);
 	*stats = (struct write_stats){0};
 	pthread_mutex_init(&engine.lock, NULL);
 	for (size_t i = 0; i < count; i++) {

@@ -16,6 +16,9 @@
  * any moment repeats step 1. The rest of a disk that is larger than the image is left as it is, and
  * so is what the image's file systems do not use (EXTENT_UNUSED).
  *
+ * With a block map (source->map) what a disk holds already is known without the image, which is
+ * read only for the windows that differ.
+ *
  * The image is read and unpacked once whatever the number of disks. A disk that fails is left
  * behind, the others go on.
  */

@@ -39,6 +39,9 @@ CASES = [
     Case("reimage", "qcow2-plain", "qcow2",
          (p.FULL, p.RESUME, p.FULL_UNVERIFIED, p.RESUME_UNVERIFIED), is_in_order=True,
          changed=(p.RESUME.name, p.RESUME_UNVERIFIED.name)),
+    Case("reimage-map", "qcow2-zstd", "qcow2",
+         (p.FULL, p.RESUME_MAP, p.FULL_UNVERIFIED, p.RESUME_MAP_UNVERIFIED), is_in_order=True,
+         bmap="qcow2-zstd-bmap", changed=(p.RESUME_MAP.name, p.RESUME_MAP_UNVERIFIED.name)),
     Case("http", "qcow2-zstd", "qcow2", (p.COPY, _HTTP), targets=("ram",),
          over_http=(_HTTP.name,)),
     # What counts is memory: the same content on a small disk and on a huge one.
@@ -90,6 +93,8 @@ REQUIREMENTS = [
     _peers("aged-qcow2", 1.8, p.USED),
     _faster("reimage", p.FULL, p.RESUME, 3.0),
     _faster("reimage", p.FULL_UNVERIFIED, p.RESUME_UNVERIFIED, 3.0),
+    _faster("reimage-map", p.FULL, p.RESUME_MAP, 3.0),
+    _faster("reimage-map", p.FULL_UNVERIFIED, p.RESUME_MAP_UNVERIFIED, 3.0),
     _read_back("qcow2-zlib"),
     _read_back("qcow2-zstd"),
     _read_back("qcow2-plain"),

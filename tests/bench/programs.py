@@ -95,6 +95,7 @@ class _Restore:
     options: tuple = ()     # passed
     if_known: tuple = ()    # passed to a v2p that knows them; one that does not acts like that
     opposite: tuple = ()    # not passed; a v2p that does not know them cannot do the contrary
+    with_map: bool = False  # --checksum and the case's block map
 
     def __call__(self, job, _):
         wanted = self.options + self.opposite
@@ -102,8 +103,9 @@ class _Restore:
         if missing:
             raise NotThere(f"v2p restore has no {' '.join(missing)}")
         known = [option for option in self.if_known if option in v2p_options()]
+        checksum = ["--checksum", job.bmap] if self.with_map else []
         return [V2P, "restore", job.image, job.target.path, "--no-adapt", "--yes", "--progress",
-                "none", *self.options, *known]
+                "none", *self.options, *known, *checksum]
 
 
 def _v2p(name, proof, **options):
@@ -122,6 +124,9 @@ RESUME = _v2p("v2p --resume", "files", options=("--resume",))
 FULL_UNVERIFIED = _v2p("v2p, not verified", "files", if_known=("--no-verify",))
 RESUME_UNVERIFIED = _v2p("v2p --resume, not verified", "files", options=("--resume",),
                          if_known=("--no-verify",))
+RESUME_MAP = _v2p("v2p --resume, map", "files", options=("--resume",), with_map=True)
+RESUME_MAP_UNVERIFIED = _v2p("v2p --resume, map, not verified", "files", options=("--resume",),
+                             if_known=("--no-verify",), with_map=True)
 
 
 def check_v2p_reads(job):

@@ -47,11 +47,13 @@ static inline void run(struct process_result *result, const char *const *argv)
 
 #define v2p(result, ...) run(result, (const char *const[]){V2P_PROGRAM, __VA_ARGS__, NULL})
 
+/* v2p may be one of the commands. */
 static inline void shell(const char *command)
 {
+	const char *argv[] = {"sh", "-ec", command, NULL};
 	_cleanup_process_result_ struct process_result result = {0};
 
-	run(&result, (const char *const[]){"sh", "-ec", command, NULL});
+	run(&result, argv);
 	if (result.status != 0)
 		fail_msg("%s: status %d: %s", command, result.status, text_string(&result.errors));
 }

@@ -4,11 +4,25 @@
 
 #include "base/scope.h"
 #include "base/text.h"
-#include "restore/bmap.h"
+#include "restore/bmap_window.h"
 
 enum { STEPS = 64, STEP = 100000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Goes through the disk from one range to the next. */
+static void walk(const struct bmap *map)
+{
+	uint64_t at = 0, length;
+
+	for (int i = 0; i < STEPS && at < map->size; i++, at += length) {
+		length = map->size - at;
+		bmap_has(map, at, &length);
+		if (length == 0 || length > map->size - at)
+			abort();
+	}
+	bmap_is_small(map);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -23,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (check.map.range[i].offset >= check.map.range[i].end ||
 		    (i > 0 && check.map.range[i].offset < check.map.range[i - 1].end))
 			abort();
+	walk(&check.map);
 	for (int i = 0; i < STEPS && bmap_check_add(&check, NULL, STEP, NULL) == 0; i++)
 		;
 	bmap_check_end(&check, NULL);

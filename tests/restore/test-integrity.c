@@ -5,6 +5,7 @@
 
 #include "base/process.h"
 #include "base/text.h"
+#include "restore/bmap.h"
 #include "restore/integrity.h"
 #include "tests/archive-image.h"
 #include "tests/fake-source.h"
@@ -61,7 +62,8 @@ static int prove(const char *image, const struct integrity_options *options, str
 static void assert_proven(const char *image, const char *checksum, const char *signature,
 			  const char *key)
 {
-	const struct integrity_options options = {checksum, signature, key};
+	const struct integrity_options options = {
+		.checksum = checksum, .signature = signature, .key = key};
 	_cleanup_error_ struct error err = {0};
 
 	if (prove(image, &options, &err) < 0)
@@ -71,7 +73,8 @@ static void assert_proven(const char *image, const char *checksum, const char *s
 static void assert_refused(const char *image, const char *checksum, const char *signature,
 			   const char *key, const char *message)
 {
-	const struct integrity_options options = {checksum, signature, key};
+	const struct integrity_options options = {
+		.checksum = checksum, .signature = signature, .key = key};
 	_cleanup_error_ struct error err = {0};
 
 	assert_int_equal(prove(image, &options, &err), -1);
@@ -266,6 +269,47 @@ static void a_map_of_bmaptool_is_read(void **state)
 	shell("bmaptool create -o map disk 2>/dev/null");
 	assert_proven("disk", "map", NULL, NULL);
 	assert_proven("disk.gz", "map", NULL, NULL);
+}
+
+static int require(const char *checksum, struct source **out, struct error *err)
+{
+	const struct integrity_options options = {.checksum = checksum,
+						  .moment = INTEGRITY_COMPARED};
+
+	assert_int_equal(source_open("disk", NULL, out, NULL), 0);
+	return integrity_require(*out, &options, err);
+}
+
+static void a_map_with_small_ranges_can_wait_for_the_comparison(void **state)
+{
+	_cleanup_source_ struct source *source = NULL;
+
+	(void)state;
+	make_map("map", "");
+	shell("sed -i '/ 11-500 /d; / 502-1097 /d' map; "
+	      "sum=$(sed 's/<BmapFileChecksum> .* </<BmapFileChecksum> "
+	      "0000000000000000000000000000000000000000000000000000000000000000 </' map | "
+	      "sha256sum | cut -c1-64); "
+	      "sed -i \"s/<BmapFileChecksum> .* </<BmapFileChecksum> $sum </\" map");
+	change_byte("disk", 5);
+	assert_refused("disk", "map", NULL, NULL, "its bytes 0 to 40960 have another checksum");
+	assert_int_equal(require("map", &source, NULL), 0);
+	assert_non_null(source->map);
+	assert_int_equal(source->map->count, 1);
+}
+
+static void a_map_with_large_ranges_is_proven_at_once(void **state)
+{
+	_cleanup_source_ struct source *right = NULL, *wrong = NULL;
+	_cleanup_error_ struct error err = {0};
+
+	(void)state;
+	make_map("map", "");
+	assert_int_equal(require("map", &right, NULL), 0);
+	assert_null(right->map);
+	change_byte("disk", 5);
+	assert_int_equal(require("map", &wrong, &err), -1);
+	assert_non_null(strstr(error_text(&err), "its bytes 0 to 40960 have another checksum"));
 }
 
 static void a_changed_map_is_refused(void **state)
@@ -534,6 +578,8 @@ int main(void)
 		test(a_block_map_proves_the_disk),
 		test(the_end_of_the_disk_is_in_a_block_map),
 		test(a_map_of_bmaptool_is_read),
+		test(a_map_with_small_ranges_can_wait_for_the_comparison),
+		test(a_map_with_large_ranges_is_proven_at_once),
 		test(a_changed_map_is_refused),
 		test(a_hostile_map_is_refused),
 		test(a_key_and_a_signature_belong_together),
