@@ -85,8 +85,8 @@ static int inspect_image(const char *path, const char *format, const char *ca,
 static int inspect(const struct options *options, struct inspection *in, struct error *err)
 {
 	if (!options->root)
-		return inspect_image(options->arguments.item[0], options->format, options->ca_file, in,
-				     err);
+		return inspect_image(options->arguments.item[0], options->format, options->ca_file,
+				     in, err);
 	if (guest_open_root(options->root, &in->guest, err) < 0)
 		return -1;
 	in->has_guest = true;

@@ -6,41 +6,17 @@
  */
 #include "base/scope.h"
 #include "restore/source.h"
+#include "tests/fuzz/read-some.h"
 #include "tests/memory-file.h"
 
-#define PIECE (1U << 20)
 #define FILES 3
 
 static const char separator[8] = {'N', 'E', 'X', 'T', 'F', 'I', 'L', 'E'};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Some of the disk in steps that the image's own extents give, then its last bytes. */
-static void read_some(struct source *source, uint8_t *buffer)
-{
-	struct extent extent;
-	uint64_t at = 0;
-
-	for (int i = 0; i < 48 && at < source->size; i++) {
-		size_t length = source->size - at < PIECE ? (size_t)(source->size - at) : PIECE;
-
-		if (source_extent(source, at, source->size, &extent, NULL) < 0) {
-			at += source->granule;
-			continue;
-		}
-		if (extent.length < length)
-			length = (size_t)extent.length;
-		source_read(source, buffer, length, at, NULL);
-		source_read(source, buffer, length > 700 ? 700 : length, at, NULL);
-		at += extent.length;
-	}
-	at = source->size < 5000 ? 0 : source->size - 5000;
-	source_read(source, buffer, (size_t)(source->size - at), at, NULL);
-}
-
 static void use(const struct memory_file *files, const char *snapshot)
 {
-	static uint8_t buffer[PIECE];
 	const struct source_options options = {.snapshot = snapshot};
 	_cleanup_source_ struct source *source = NULL;
 	_cleanup_error_ struct error err = {0};
@@ -48,9 +24,8 @@ static void use(const struct memory_file *files, const char *snapshot)
 	if (source_open_ops("image", &source_qcow2_ops, memory_file_open(files, &files[0]),
 			    &options, &source, &err) < 0)
 		return;
-	json_object_put(source_describe(source));
 	source_check(source, &err);
-	read_some(source, buffer);
+	fuzz_read_some(source);
 }
 
 /* Each file has memory of its own, so that reading past its end is noticed. */
