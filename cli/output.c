@@ -186,21 +186,30 @@ static void draw_bar(const struct write_progress *p, const char *numbers)
 	fflush(stderr);
 }
 
+/* How much is to be read back is known only when that begins; an end is told once. */
+static bool is_news(const struct output *output, const struct write_progress *progress)
+{
+	double interval = output->progress == PROGRESS_LINES ? 2 : 0.2;
+
+	if (progress->phase == WRITE_READING_BACK && progress->total == 0)
+		return false;
+	if (progress->done == progress->total)
+		return progress->phase != output->phase || progress->done != output->last_done;
+	return progress->seconds - output->last_progress >= interval;
+}
+
 void output_progress(void *context, const struct write_progress *progress)
 {
 	struct output *output = context;
 	_cleanup_text_ struct text numbers = {0};
-	bool is_last = progress->done == progress->total;
-	double interval = output->progress == PROGRESS_LINES ? 2 : 0.2;
 
-	if (output->progress == PROGRESS_NONE)
+	if (output->progress == PROGRESS_NONE || !is_news(output, progress))
 		return;
-	if (progress->phase != output->phase || progress->seconds < output->phase_start)
-		output->phase_start = progress->phase == WRITE_COPYING ? 0 : progress->seconds;
+	if (progress->phase != output->phase)
+		output->phase_start = progress->phase == WRITE_COPYING ? 0 : output->last_progress;
 	output->phase = progress->phase;
-	if (!is_last && progress->seconds - output->last_progress < interval)
-		return;
 	output->last_progress = progress->seconds;
+	output->last_done = progress->done;
 	if (output->progress == PROGRESS_JSON) {
 		fprintf(stderr,
 			"{\"phase\":\"%s\",\"done\":%llu,\"total\":%llu,\"written\":%llu,"

@@ -21,6 +21,7 @@ struct output {
 	double last_progress; /* clock of the last line or redraw; 0: none yet */
 	enum write_phase phase;
 	double phase_start; /* clock as in struct write_progress */
+	uint64_t last_done;
 	bool bar_is_drawn;
 };
 
