@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <errno.h>
-
 #include "base/scope.h"
 #include "cli/command.h"
 #include "cli/image.h"
