@@ -21,7 +21,10 @@
 enum {
 	FILE_ALIGNMENT = 4096, /* enough for O_DIRECT on every file system of today */
 	REREAD_SECONDS = 10,   /* how long somebody may keep the disk busy */
-	NODES_SECONDS = 20,    /* until every partition has its node */
+	/* For what a program that was killed has under way in the kernel: it keeps the disk until
+	 * that has ended, and must, or it would be written over what follows. */
+	RELEASE_SECONDS = 3,
+	NODES_SECONDS = 20, /* until every partition has its node */
 	POLL_MS = 100,
 };
 
@@ -70,6 +73,16 @@ static int open_failed(const struct disk *disk, int number, struct error *err)
 	return error_sys(err, number, "open %s for writing", disk->path);
 }
 
+static int open_patiently(const char *path, int flags)
+{
+	double end = clock_seconds() + RELEASE_SECONDS;
+	int fd;
+
+	while ((fd = open(path, flags)) < 0 && errno == EBUSY && clock_seconds() < end)
+		pause_ms(POLL_MS);
+	return fd;
+}
+
 /* O_DIRECT keeps half a disk of dirty pages out of a small machine's memory; where the file system
  * has none, the page cache must do. */
 static int open_both(struct target *target, struct error *err)
@@ -77,7 +90,7 @@ static int open_both(struct target *target, struct error *err)
 	const struct disk *disk = &target->disk;
 	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (disk->is_file ? 0 : O_EXCL);
 
-	target->fd = open(disk->path, flags | O_DIRECT);
+	target->fd = open_patiently(disk->path, flags | O_DIRECT);
 	target->direct = target->fd >= 0;
 	if (target->fd < 0 && errno == EINVAL)
 		target->fd = open(disk->path, flags);
@@ -110,12 +123,17 @@ static int check_identity(const struct target *target, struct error *err)
 
 static int lock_file(const struct target *target, struct error *err)
 {
-	if (flock(target->fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno == EWOULDBLOCK)
-		return error_set(err, "%s is locked: another program writes to it",
-				 target->disk.path);
-	return error_sys(err, errno, "lock %s", target->disk.path);
+	double end = clock_seconds() + RELEASE_SECONDS;
+
+	while (flock(target->fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return error_sys(err, errno, "lock %s", target->disk.path);
+		if (clock_seconds() > end)
+			return error_set(err, "%s is locked: another program writes to it",
+					 target->disk.path);
+		pause_ms(POLL_MS);
+	}
+	return 0;
 }
 
 static int open_checked(const char *path, struct target *out, struct error *err)
