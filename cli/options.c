@@ -24,7 +24,7 @@ struct option_row {
 enum { READS_IMAGE = COMMAND_RESTORE | COMMAND_VERIFY | COMMAND_CHECKSUM };
 
 static const struct option_row rows[] = {
-	{"--ca-file", "FILE", "certificates (PEM) to trust for https",
+	{"--ca-file", "FILE", "certificates (PEM) to trust for https and nbds",
 	 COMMAND_INSPECT | READS_IMAGE, STRING(ca_file)},
 	{"--checksum", "SUM", "sha256:HEX, or a file: sha256sum list, block map (.bmap)",
 	 READS_IMAGE, STRING(checksum)},

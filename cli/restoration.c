@@ -169,6 +169,8 @@ static int write_disks(struct restoration *run, struct error *err)
 	write_image(run->source, run->target, count, &options, &stats, outcome, NULL);
 	for (size_t i = 0; i < count; i++)
 		run->station[i].outcome = outcome[i];
+	if (run->plan->is_stream)
+		run->plan->image_size = stats.size;
 	report_write(run, &stats);
 	for (size_t i = 0; i < count; i++)
 		settle(run, i);

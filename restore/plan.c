@@ -235,8 +235,11 @@ int plan_complete(struct plan *plan, struct plan_target *target, struct error *e
 
 	if (!plan->is_stream)
 		return 0;
-	if (layout_read(target->disk.path, &found, err) < 0 ||
-	    layout_plan_growth(&found, target->disk.size, &growth, err) < 0)
+	if (layout_read(target->disk.path, &found, err) < 0)
+		return -1;
+	/* The table is the image's, and knows nothing of the disk's end. */
+	found.disk_size = plan->image_size;
+	if (layout_plan_growth(&found, target->disk.size, &growth, err) < 0)
 		return -1;
 	growth_release(&target->growth);
 	target->growth = growth;

@@ -53,8 +53,9 @@ int plan_make(struct source *source, const struct strings *disks, enum plan_bloc
 	      struct plan *out, struct error *err);
 
 /*
- * After a stream was written: its table and file systems can only be read from the disk. Sets
- * layout and the target's growth from there; nothing to do for other sources.
+ * After a stream was written, and image_size was set to what it turned out to be: its table and
+ * file systems can only be read from the disk. Sets layout and the target's growth from there;
+ * nothing to do for other sources.
  */
 int plan_complete(struct plan *plan, struct plan_target *target, struct error *err);
 

@@ -126,6 +126,18 @@ static void a_compressed_image_comes_by_standard_input(void **state)
 	      "cmp a.raw disk");
 }
 
+static void a_stream_is_grown_to_the_end_of_the_disk(void **state)
+{
+	(void)state;
+	make_image("a.raw", "mke2fs -q -t ext4");
+	make_disk("big.disk", 100);
+	shell("gzip -c a.raw | " V2P_PROGRAM
+	      " restore --no-adapt --yes --progress none - big.disk; "
+	      "test $(sfdisk -l -o Sectors -q big.disk | tail -n 1) -ge 202000; "
+	      "dd if=big.disk of=p bs=1M skip=1 status=none; e2fsck -fn p; "
+	      "test $(dumpe2fs -h p 2>/dev/null | sed -n 's/^Block count: *//p') -ge 100000");
+}
+
 static void a_stream_with_a_wrong_checksum_leaves_no_table(void **state)
 {
 	_cleanup_process_result_ struct process_result result = {0};
@@ -152,6 +164,7 @@ int main(void)
 		cmocka_unit_test(verify_says_where_a_disk_differs),
 		cmocka_unit_test(a_wrong_checksum_is_refused_before_writing),
 		cmocka_unit_test(a_compressed_image_comes_by_standard_input),
+		cmocka_unit_test(a_stream_is_grown_to_the_end_of_the_disk),
 		cmocka_unit_test(a_stream_with_a_wrong_checksum_leaves_no_table),
 	};
 
