@@ -35,14 +35,17 @@ int source_extent(struct source *source, uint64_t offset, uint64_t length, struc
 				 length, source->name, offset, source->size);
 	if (length > source->size - offset)
 		length = source->size - offset;
+	/* Asked first: it makes the stretch short that the format has to look through. Zeroes that
+	 * nobody uses need not be there either. */
+	if (source->used && !used_blocks_is_used(source->used, offset, &length) &&
+	    !(source->map && bmap_has(source->map, offset, &length))) {
+		*out = (struct extent){offset, length, EXTENT_UNUSED};
+		return 0;
+	}
 	*out = (struct extent){.offset = offset, .length = length, .kind = EXTENT_DATA};
 	if (source->ops->extent && source->ops->extent(source, offset, length, out, err) < 0)
 		return error_in(err, "look at %s at offset %" PRIu64, source->name, offset);
 	assert(out->offset == offset && out->length > 0 && out->length <= length);
-	/* Zeroes that nobody uses need not be there either. */
-	if (source->used && !used_blocks_is_used(source->used, offset, &out->length) &&
-	    !(source->map && bmap_has(source->map, offset, &out->length)))
-		out->kind = EXTENT_UNUSED;
 	return 0;
 }
 
