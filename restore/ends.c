@@ -6,12 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIB = 1 << 20, SLACK = WRITE_GRANULE };
+#include "base/number.h"
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
+enum { MIB = 1 << 20, SLACK = WRITE_GRANULE };
 
 static uint8_t *zeroed(size_t length)
 {

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/scope.h"
 #include "restore/layout.h"
+#include "restore/window.h"
 
 enum {
 	MIB = 1 << 20,
@@ -24,11 +25,6 @@ struct sketch {
 	int fd;
 	uint8_t *buffer; /* MIB */
 };
-
-static bool is_zero(const uint8_t *data, size_t length)
-{
-	return data[0] == 0 && memcmp(data, data + 1, length - 1) == 0;
-}
 
 static int store(struct sketch *sketch, size_t length, uint64_t offset, struct error *err)
 {

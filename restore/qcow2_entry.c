@@ -2,6 +2,7 @@
 /* Sections "Cluster mapping" and "Extended L2 Entries". */
 #include <inttypes.h>
 
+#include "base/number.h"
 #include "restore/qcow2.h"
 
 #define ENTRY_COPIED (1ULL << 63) /* concerns writers, and offset 0 of a data file */
@@ -14,11 +15,6 @@
 static uint64_t cluster_size(const struct qcow2_map *map)
 {
 	return 1ULL << map->header->cluster_bits;
-}
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* What nothing in this file says anything of. */

@@ -3,15 +3,11 @@
  * L1 and L2 tables are used in slices, so that an image with clusters of 2 MiB needs no more memory
  * than one with clusters of 512 bytes.
  */
+#include "base/number.h"
 #include "restore/qcow2.h"
 
 #define SLICE_LIMIT (64U << 10)
 #define LOOK_AHEAD 64 /* slices, so that asking about all of a large disk answers soon */
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 static uint64_t l1_length(const struct qcow2_map *map)
 {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "restore/used_blocks_kinds.h"
@@ -35,11 +36,6 @@ int used_cache_reserve(struct used_cache *cache, uint64_t bytes, struct error *e
 				    bytes);
 	cache->memory_left -= (size_t)bytes;
 	return USED_KNOWN;
-}
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* The slot that holds the block, or the one that was not touched for longest. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/number.h"
 #include "base/scope.h"
 #include "restore/vmdk.h"
 
@@ -28,11 +29,6 @@ static size_t table_length(const struct vmdk_map *map)
 static uint64_t directory_length(const struct vmdk_map *map)
 {
 	return map->header.directory_entries * sizeof(uint32_t);
-}
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 static bool overlap(uint64_t a, uint64_t a_length, uint64_t b, uint64_t b_length)

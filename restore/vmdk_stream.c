@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "restore/source.h"
@@ -50,11 +51,6 @@ struct vmdk_stream {
 	uint8_t *head;
 	uint64_t head_length, head_done;
 };
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 static int skip_to(struct walk *walk, const char *what, uint64_t offset, struct error *err)
 {

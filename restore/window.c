@@ -4,12 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "restore/window_stream.h"
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 bool is_zero(const uint8_t *data, size_t length)
 {

@@ -4,10 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
+#include "base/number.h"
 
 /* What comes next: bytes into data, or a number of zeroes. */
 static int take_extent(struct windows *windows, uint8_t *data, size_t capacity, size_t *got,

@@ -12,14 +12,10 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "base/scope.h"
 
 enum { MIB = 1 << 20 };
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 static size_t whole(size_t length)
 {
