@@ -18,6 +18,7 @@ class Cell:
     host: str = "golden-a"
     medium: str = "kernel"  # restore: kernel (-kernel/-initrd), cdrom or usb (the ISO)
     disk_size: int = 5 << 30
+    rule: str = "serial=V2PTARGET1"     # how the profile names the disk
     profile: str = ""       # lines that the profile has beside the usual ones
     # Where profile and image are: path (on the data medium) or url (on a web server).
     profile_by: str = "path"
@@ -30,6 +31,13 @@ class Cell:
 Q35_AHCI = Hardware("q35", "bios", "ahci", "e1000e", "52:54:00:00:d0:01", product="Cell 1")
 PC_MEGASAS = Hardware("pc", "bios", "megasas", "rtl8139", "52:54:00:00:d0:02", product="Cell 2")
 UEFI_NVME = Hardware("q35", "uefi", "nvme", "e1000e", "52:54:00:00:d0:03", product="Cell 3")
+
+PC_MPTSAS = Hardware("pc", "bios", "mptsas", "e1000", "52:54:00:00:d0:04", product="SAS")
+PC_LSI = Hardware("pc", "bios", "lsi", "e1000", "52:54:00:00:d0:05", product="Old SCSI")
+Q35_USB = Hardware("q35", "bios", "usb", "e1000e", "52:54:00:00:d0:06", product="USB disk")
+Q35_SD = Hardware("q35", "bios", "sd", "e1000e", "52:54:00:00:d0:07", product="SD card")
+Q35_SECOND = Hardware("q35", "bios", "megasas-gen2", "e1000e", "52:54:00:00:d0:08",
+                      product="Two controllers", first_disk="ahci")
 
 # A sector 300 MiB into the disk that cannot be written: the restore has begun by then.
 WRITE_ERRORS = """\
@@ -47,6 +55,11 @@ CELLS = [
     Cell("1", "restore", "a", Q35_AHCI),
     Cell("2", "restore", "a", PC_MEGASAS, profile_by="url"),
     Cell("3", "restore", "b", UEFI_NVME, host="golden-b", entry="debian"),
+    Cell("sas-dracut", "restore", "dracut", PC_MPTSAS),
+    Cell("scsi-debian-11", "restore", "debian-11", PC_LSI),
+    Cell("usb-debian-13", "restore", "debian-13", Q35_USB),
+    Cell("sd", "restore", "a", Q35_SD, disk_size=8 << 30, rule="transport=mmc"),
+    Cell("second", "restore", "a", Q35_SECOND),
     Cell("iso-bios", "medium", "a", Q35_AHCI, medium="cdrom", says=r"V2PTARGET1"),
     Cell("iso-uefi", "medium", "a", UEFI_NVME, medium="usb", says=r"Firmware +UEFI"),
     Cell("bad-disk", "restore", "a", Q35_AHCI, expect="status 3", blkdebug=WRITE_ERRORS,

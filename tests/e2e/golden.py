@@ -1,4 +1,4 @@
-"""Builds the golden VM images A and B: Debian 12 as it is installed in a virtual machine.
+"""Builds the golden VM images: Debian as it is installed in a virtual machine.
 
 Each is a folder below build/e2e/golden with `disk.qcow2`, `root-offset` (where the root file system
 starts in the disk, bytes) and, for UEFI, the VM's variable store `vars.fd`. The files come from mmdebstrap, the disk is laid out without mounting anything, and what
@@ -18,12 +18,13 @@ import machine
 import paths
 import qemu as qemu_supply
 
-SUITE = "bookworm"
 SOURCES = paths.HERE / "golden"
 MIB = 1 << 20
 PASSWORD = "v2p"
-COMMON = ["linux-image-amd64", "systemd-sysv", "udev", "dbus", "initramfs-tools", "zstd", "kmod",
-          "iproute2", "e2fsprogs", "qemu-guest-agent", "login", "passwd"]
+COMMON = ("systemd-sysv", "udev", "dbus", "zstd", "kmod", "iproute2", "e2fsprogs",
+          "qemu-guest-agent", "login", "passwd")
+KERNEL = ("linux-image-amd64", "initramfs-tools")
+BIOS = ("grub-pc", "ifupdown", "isc-dhcp-client")
 # Documentation and translations are of no interest to anybody here, and cost time in every cell.
 EXCLUDES = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"]
 ROOT_UUID_A = "a0000000-0000-4000-8000-0000000000a1"
@@ -44,40 +45,60 @@ class Image:
     size: int               # of the virtual disk, bytes
     root: str               # for the kernel of the finishing boot
     compression: str        # of the few compressed clusters
+    files: tuple            # folders of golden/ that are laid over the tree, in order
+    suite: str = "bookworm"
+
+    @property
+    def layout(self):
+        """The way the disk is divided: that of image A or B."""
+        return "b" if self.hardware.firmware == "uefi" else "a"
 
 
-IMAGES = {
-    "a": Image("a", machine.Hardware("pc", "bios", "virtio", "virtio-net-pci", "52:54:00:76:32:0a",
-                                     nic_slot="addr=3", disk_slot="addr=7", product="Virtual A",
-                                     guest_agent=True),
-               ("grub-pc", "ifupdown", "isc-dhcp-client"), (), 2048 * MIB, "/dev/vda2", "zlib"),
-    "b": Image("b", machine.Hardware("q35", "uefi", "virtio", "virtio-net-pci", "52:54:00:76:32:0b",
-                                     nic_slot="bus=port1", disk_slot="bus=port2",
-                                     product="Virtual B", guest_agent=True),
-               ("grub-efi-amd64", "grub-efi-amd64-signed", "shim-signed", "efibootmgr", "lvm2",
-                "dosfstools"), ("systemd-networkd",), 3072 * MIB, "/dev/mapper/vg0-root", "zstd"),
-}
+def _like_a(name, packages, number, files, suite="bookworm", size=2048 * MIB):
+    """An image whose disk and names are those of A, with other packages."""
+    hardware = machine.Hardware("pc", "bios", "virtio", "virtio-net-pci",
+                                f"52:54:00:76:32:{number:02x}", nic_slot="addr=3",
+                                disk_slot="addr=7", product=f"Virtual {name}", guest_agent=True)
+    return Image(name, hardware, BIOS + packages, (), size, "/dev/vda2", "zlib", files, suite)
+
+
+IMAGES = {image.name: image for image in (
+    _like_a("a", KERNEL, 0x0a, ("common", "a")),
+    Image("b", machine.Hardware("q35", "uefi", "virtio", "virtio-net-pci", "52:54:00:76:32:0b",
+                                nic_slot="bus=port1", disk_slot="bus=port2",
+                                product="Virtual b", guest_agent=True),
+          KERNEL + ("grub-efi-amd64", "grub-efi-amd64-signed", "shim-signed", "efibootmgr", "lvm2",
+                    "dosfstools"), ("systemd-networkd",), 3072 * MIB, "/dev/mapper/vg0-root",
+          "zstd", ("common", "b")),
+    _like_a("dracut", ("linux-image-amd64", "dracut"), 0x0c, ("common", "a", "dracut")),
+    # The kernel for virtual machines: it has no driver for real controllers.
+    _like_a("cloud", ("linux-image-cloud-amd64", "initramfs-tools"), 0x0d, ("common", "a"),
+            size=1536 * MIB),
+    _like_a("debian-11", KERNEL, 0x0e, ("common", "a"), "bullseye"),
+    _like_a("debian-13", KERNEL, 0x0f, ("common", "a"), "trixie"),
+)}
 
 
 def build(qemu, name):
     """The folder of image `name`, made if it is not there yet."""
     image = IMAGES[name]
-    key = paths.digest(SOURCES / "common", SOURCES / name, pathlib.Path(__file__), repr(image))
+    key = paths.digest(*(SOURCES / part for part in image.files), pathlib.Path(__file__),
+                       repr(image))
     folder = paths.E2E / "golden" / f"{name}-{key}"
     if (folder / "complete").exists():
         return folder
-    for old in folder.parent.glob(f"{name}-*"):
+    for old in folder.parent.glob(f"{name}-{'[0-9a-f]' * len(key)}"):
         shutil.rmtree(old)
     work = folder / "work"
     work.mkdir(parents=True)
-    clock = _Clock(f"golden {name.upper()}")
+    clock = _Clock(f"golden {name}")
     tree = _make_tree(image, work)
     clock.step("files")
     disk = work / "disk.raw"
     with open(disk, "wb") as file:
         file.truncate(image.size)
     kernel = _split_boot_files(tree, work)
-    root = {"a": _lay_out_a, "b": _lay_out_b}[name](disk, tree, work)
+    root = {"a": _lay_out_a, "b": _lay_out_b}[image.layout](disk, tree, work)
     (folder / "root-offset").write_text(f"{root}\n")
     clock.step("disk")
     _finish(qemu, image, folder, disk, kernel)
@@ -111,16 +132,17 @@ def _call(*argv, **kwargs):
 
 def _make_tree(image, work):
     tree = work / "tree"
-    cache = paths.E2E / "packages"
+    cache = paths.E2E / "packages" / image.suite
     cache.mkdir(parents=True, exist_ok=True)
     enable = f"systemctl --root=\"$1\" enable {' '.join(image.units)}" if image.units else "true"
+    overlay = " ".join(f"{SOURCES / part}/." for part in image.files)
     hooks = [
         # The packages are kept, so that the second image and the next build fetch nothing.
         f"--setup-hook=mkdir -p \"$1\"/var/cache/apt/archives; cp -n {cache}/*.deb "
         "\"$1\"/var/cache/apt/archives/ 2>/dev/null || true",
         f"--customize-hook=cp -n \"$1\"/var/cache/apt/archives/*.deb {cache}/",
-        f"--customize-hook=cp -a {SOURCES}/common/. {SOURCES}/{image.name}/. \"$1\"/",
-        f"--customize-hook=echo root:{PASSWORD} | chpasswd -R \"$1\"",
+        f"--customize-hook=cp -a {overlay} \"$1\"/",
+        f"--customize-hook=echo root:{PASSWORD} | chroot \"$1\" chpasswd",
         f"--customize-hook={enable}",
         "--customize-hook=systemctl --root=\"$1\" mask apt-daily.timer apt-daily-upgrade.timer "
         "dpkg-db-backup.timer e2scrub_all.timer",
@@ -128,10 +150,10 @@ def _make_tree(image, work):
     ]
     mirror = qemu_supply.debian_mirror()
     _call("nice", "mmdebstrap", "--mode=root", "--variant=minbase", "--skip=essential/unlink",
-          "--components=main", f"--include={','.join(COMMON + list(image.packages))}",
+          "--components=main", f"--include={','.join(COMMON + image.packages)}",
           "--aptopt=Acquire::Languages \"none\"",
           *(f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDES), *hooks,
-          SUITE, tree, f"deb {mirror} {SUITE} main", stdin=subprocess.DEVNULL)
+          image.suite, tree, f"deb {mirror} {image.suite} main", stdin=subprocess.DEVNULL)
     return tree
 
 

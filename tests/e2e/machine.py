@@ -47,10 +47,12 @@ DISKS = {
     "nvme": [["nvme"]],
     "megasas": [["megasas", "id=hba"], ["scsi-hd", "bus=hba.0"]],
     "megasas-gen2": [["megasas-gen2", "id=hba"], ["scsi-hd", "bus=hba.0"]],
-    "mptsas": [["mptsas1068", "id=hba"], ["scsi-hd", "bus=hba.0"]],
+    "mptsas": [["mptsas1068", "id=hba"], ["scsi-hd", "bus=hba.0", "wwn=0x5000c50076320001"]],
     "lsi": [["lsi53c895a", "id=hba"], ["scsi-hd", "bus=hba.0"]],
     "usb": [["usb-storage", "bus=usb.0"]],
+    "sd": [["sdhci-pci"], ["sd-card"]],
 }
+NO_SERIAL = ("sd-card",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Hardware:
     nic_slot: str = ""      # further properties that fix the NIC's place, and so its name
     disk_slot: str = ""
     product: str = "Restore Target"
+    first_disk: str = ""    # one more disk, empty, on a controller before the target's: a key of DISKS
     guest_agent: bool = False
 
 
@@ -76,12 +79,27 @@ class Event:
 
 
 def _disk_args(hw, backend, serial):
-    args = ["-drive", f"if=none,id=target,cache=unsafe,{backend}"]
-    devices = [list(device) for device in DISKS[hw.disk]]
-    devices[-1] += ["drive=target", f"serial={serial}"]
+    args = []
+    if hw.first_disk:
+        args += ["-blockdev", "driver=null-co,node-name=first,size=1073741824,read-zeroes=on"]
+        args += _devices(hw.first_disk, "first", "V2POTHER1")
+    args += ["-drive", f"if=none,id=target,cache=unsafe,{backend}"]
+    return args + _devices(hw.disk, "target", serial, hw.disk_slot,
+                           "bootindex=1" if hw.first_disk else "")
+
+
+def _devices(kind, drive, serial, slot="", more=""):
+    """A controller, if the kind has one, and the disk on it."""
+    devices = [list(device) for device in DISKS[kind]]
+    devices[-1].append(f"drive={drive}")
+    if devices[-1][0] not in NO_SERIAL:
+        devices[-1].append(f"serial={serial}")
+    if more:
+        devices[-1].append(more)
+    args = []
     for device in devices:
         args += ["-device", ",".join(part for part in device if part != "{bus}")
-                 + (f",{hw.disk_slot}" if "{bus}" in device and hw.disk_slot else "")]
+                 + (f",{slot}" if "{bus}" in device and slot else "")]
     return args
 
 

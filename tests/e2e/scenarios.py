@@ -25,7 +25,7 @@ product={product}
 path={images}/golden-{image}.qcow2
 
 [Disk]
-rule=serial=V2PTARGET1
+rule={rule}
 
 [Network]
 mode=dhcp
@@ -33,6 +33,9 @@ mode=dhcp
 [After]
 action=poweroff
 """
+
+
+REFUSED = "status 1"
 
 
 @dataclasses.dataclass
@@ -119,7 +122,7 @@ def _restore(qemu, cell, folder, result, echo):
         file.truncate(cell.disk_size)
     _run_medium(qemu, cell, folder, result, echo)
     if cell.expect != "marker":
-        result.complaints += _half_bootable(target)
+        result.complaints += _touched(target) if cell.expect == REFUSED else _half_bootable(target)
         return
     result.report = read_report(qemu, cell)
     boot_restored(qemu, cell, result, echo)
@@ -196,6 +199,12 @@ class _RangeHandler(http.server.SimpleHTTPRequestHandler):
         while left and (piece := source.read(min(left, MIB))):
             outputfile.write(piece)
             left -= len(piece)
+
+
+def _touched(target):
+    """Complaints about a disk whose restore was refused: nothing was written to it."""
+    if target.stat().st_blocks:
+        yield "the refused restore wrote to the disk"
 
 
 def _half_bootable(target):
@@ -303,6 +312,7 @@ def _data_medium(qemu, cell, folder):
     (folder / name if by_url else tree / "images" / name).hardlink_to(image)
     more = f"{cell.profile}\n" if cell.profile else ""
     profile = PROFILE.format(product=cell.hardware.product, image=cell.image, more=more,
+                             rule=cell.rule,
                              images="." if by_url else "../images")
     # By the kernel command line where there is one, else found by matching the machine.
     place = "profiles" if cell.medium == "kernel" else "profiles.d"

@@ -285,6 +285,17 @@ static void errors_of_the_server_are_met_again_and_again(void **state)
 		assert_true(reads_pattern(scene->pool, 4096, i * 4096));
 }
 
+/* Its answers come late, and the connection to its own source is opened anew each time. */
+static void a_server_that_tries_again_itself_is_waited_for(void **state)
+{
+	const struct scene *scene = start_and_open(
+		state, WORDS("--filter=retry", "--filter=error", "pattern", "size=1M",
+			     "error-pread-rate=50%", "retries=30", "retry-delay=0"));
+
+	for (uint64_t i = 0; i < 16; i++)
+		assert_true(reads_pattern(scene->pool, 65536, i * 65536));
+}
+
 static void an_error_that_stays_is_reported(void **state)
 {
 	struct scene *scene = *state;
@@ -343,6 +354,7 @@ int main(void)
 		test(a_disk_that_has_changed_its_size_is_refused),
 		test(a_server_that_is_gone_is_given_up),
 		test(errors_of_the_server_are_met_again_and_again),
+		test(a_server_that_tries_again_itself_is_waited_for),
 		test(an_error_that_stays_is_reported),
 		test(a_server_that_stalls_is_given_up),
 		test(a_server_that_never_greets_is_given_up),
