@@ -288,11 +288,12 @@ static void errors_of_the_server_are_met_again_and_again(void **state)
 /* Its answers come late, and the connection to its own source is opened anew each time. */
 static void a_server_that_tries_again_itself_is_waited_for(void **state)
 {
-	const struct scene *scene = start_and_open(
-		state, WORDS("--filter=retry", "--filter=error", "pattern", "size=1M",
-			     "error-pread-rate=50%", "retries=30", "retry-delay=0"));
+	const struct scene *scene =
+		start_and_open(state, WORDS("--filter=retry", "--filter=error", "pattern",
+					    "size=1M", "error-pread-rate=50%", "retries=30",
+					    "retry-delay=1", "retry-exponential=no"));
 
-	for (uint64_t i = 0; i < 16; i++)
+	for (uint64_t i = 0; i < 4; i++)
 		assert_true(reads_pattern(scene->pool, 65536, i * 65536));
 }
 
