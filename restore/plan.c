@@ -96,7 +96,7 @@ static int find_disks(const struct strings *names, struct plan *plan, struct err
 	if (names->count > WRITE_TARGETS)
 		return error_set(err, "%zu disks are named: at most %d are written at once",
 				 names->count, WRITE_TARGETS);
-	plan->target = calloc(names->count, sizeof(*plan->target));
+	plan->target = calloc(names->count + 1, sizeof(*plan->target));
 	if (!plan->target)
 		abort();
 	for (size_t i = 0; i < names->count; i++) {
@@ -170,6 +170,9 @@ static int plan_target(struct source *source, const struct plan *plan, struct pl
 		return -1;
 	if (layout_check(&plan->layout, disk->size, sector, err) < 0)
 		return error_in(err, "restore %s to %s", source->name, disk->path);
+	/* For people; a table that nobody understands is as good as none. */
+	if (!target->creates_file && layout_read(disk->path, &target->present, NULL) < 0)
+		layout_release(&target->present);
 	return layout_plan_growth(&plan->layout, disk->size, &target->growth, err);
 }
 
@@ -259,7 +262,7 @@ static bool can_hold_root(const struct partition *partition)
 	return false;
 }
 
-static int check_root(const struct plan *plan, struct error *err)
+int plan_check_root(const struct plan *plan, struct error *err)
 {
 	_cleanup_text_ struct text found = {0};
 
@@ -283,7 +286,7 @@ static int check_root(const struct plan *plan, struct error *err)
 			 found.length ? text_string(&found) : "nothing that is known");
 }
 
-static int check_firmware(const struct plan *plan, enum plan_firmware firmware, struct error *err)
+int plan_check_firmware(const struct plan *plan, enum plan_firmware firmware, struct error *err)
 {
 	bool has_esp = false, has_bios_boot = false;
 	bool is_gpt = string_equal(plan->layout.table, "gpt");
@@ -306,13 +309,6 @@ static int check_firmware(const struct plan *plan, enum plan_firmware firmware, 
 	return 0;
 }
 
-int plan_check_adaptable(const struct plan *plan, enum plan_firmware firmware, struct error *err)
-{
-	if (check_root(plan, err) < 0)
-		return -1;
-	return check_firmware(plan, firmware, err);
-}
-
 static json_object *targets_json(const struct plan *plan)
 {
 	json_object *out = json_object_new_array();
@@ -324,6 +320,9 @@ static json_object *targets_json(const struct plan *plan)
 		json_object_object_add(entry, "disk", disk_json(&target->disk));
 		json_object_object_add(entry, "creates-file",
 				       json_object_new_boolean(target->creates_file));
+		json_object_object_add(entry, "present-layout",
+				       target->present.disk_size ? layout_json(&target->present)
+								 : NULL);
 		json_object_object_add(entry, "growth", growth_json(&target->growth));
 		json_object_array_add(out, entry);
 	}
@@ -353,60 +352,6 @@ json_object *plan_json(const struct plan *plan)
 	return out;
 }
 
-static void render_image(const struct plan *plan, struct text *out)
-{
-	_cleanup_free_ char *size = size_format(plan->image_size);
-	_cleanup_free_ char *data = size_format(plan->data_bytes);
-	_cleanup_free_ char *zeroes = size_format(plan->zero_bytes);
-	_cleanup_free_ char *unused = size_format(plan->unused_bytes);
-
-	text_addf(out, "  image   %s (%s, ",
-		  json_object_get_string(json_object_object_get(plan->image, "path")),
-		  json_object_get_string(json_object_object_get(plan->image, "format")));
-	if (plan->is_stream) {
-		text_addf(out, "at least %s, read as a stream)\n", size);
-		return;
-	}
-	text_addf(out, "%s): %s of data, %s of zeroes", size, data, zeroes);
-	if (plan->unused_bytes)
-		text_addf(out, ", %s that its file systems do not use", unused);
-	text_add(out, "\n");
-}
-
-static void render_growth(const struct growth *growth, struct text *out)
-{
-	_cleanup_free_ char *from = size_format(growth->partition_from);
-	_cleanup_free_ char *to = size_format(growth->partition_to);
-
-	if (growth->moves_backup_gpt)
-		text_add(out, "  table   the backup GPT moves to the end of the disk\n");
-	if (growth->partition)
-		text_addf(out, "  grow    partition %d from %s to %s%s%s\n", growth->partition,
-			  from, to, growth->filesystem ? ", with its " : "",
-			  growth->filesystem ? growth->filesystem : "");
-}
-
-static void render_target(const struct plan_target *target, struct text *out)
-{
-	const struct disk *disk = &target->disk;
-	_cleanup_free_ char *size = size_format(disk->size);
-
-	text_addf(out, "  disk    %s (%s%s%s%s%s): everything on it is overwritten\n", disk->path,
-		  size, disk->model ? ", " : "", disk->model ? disk->model : "",
-		  disk->serial ? ", serial " : "", disk->serial ? disk->serial : "");
-	render_growth(&target->growth, out);
-}
-
-void plan_render(const struct plan *plan, struct text *out)
-{
-	text_add(out, "Plan\n");
-	render_image(plan, out);
-	for (size_t i = 0; i < plan->target_count; i++)
-		render_target(&plan->target[i], out);
-	for (size_t i = 0; i < plan->warnings.count; i++)
-		text_addf(out, "  warning %s\n", plan->warnings.item[i]);
-}
-
 void plan_release(struct plan *plan)
 {
 	if (!plan)
@@ -416,6 +361,7 @@ void plan_release(struct plan *plan)
 	layout_release(&plan->layout);
 	for (size_t i = 0; i < plan->target_count; i++) {
 		disk_release(&plan->target[i].disk);
+		layout_release(&plan->target[i].present);
 		growth_release(&plan->target[i].growth);
 	}
 	free(plan->target);
