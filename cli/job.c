@@ -57,6 +57,7 @@ static void take_disks(const struct options *options, struct job *job)
 
 int job_make(const struct options *options, enum job_kind kind, struct job *job, struct error *err)
 {
+	job->kind = kind;
 	job->adapt = !options->no_adapt;
 	job->force_boot_verdict = options->force_boot_verdict;
 	job->report = options->report;

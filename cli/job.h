@@ -8,7 +8,11 @@
 #include "restore/plan.h"
 #include "restore/write.h"
 
+/* A plan may be of the image alone. */
+enum job_kind { JOB_PLAN, JOB_RESTORE };
+
 struct job {
+	enum job_kind kind;
 	struct profile profile;
 	struct hardware hardware;
 	struct image_request image; /* borrows from options and profile */
@@ -20,9 +24,6 @@ struct job {
 	bool adapt;
 	bool force_boot_verdict;
 };
-
-/* A plan may be of the image alone, and always looks at the system in it. */
-enum job_kind { JOB_PLAN, JOB_RESTORE };
 
 /* options must outlive the job. */
 int job_make(const struct options *options, enum job_kind kind, struct job *job, struct error *err);

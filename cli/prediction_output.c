@@ -79,11 +79,10 @@ static void render_device(const struct driver_match *match, struct text *out)
 {
 	_cleanup_free_ char *modules = strings_join(&match->modules, ", ");
 	_cleanup_free_ char *head = string_format("  %-16s ", verdict_name(match->verdict));
-	_cleanup_free_ char *line =
-		string_format("%s %s%s%s", match->device->slot ? match->device->slot : "",
-			      match->device->name ? match->device->name
-						  : string_or_dash(match->device->modalias),
-			      match->modules.count ? ": " : "", modules ? modules : "");
+	_cleanup_free_ char *line = string_format(
+		"%s %s%s%s", match->device->slot ? match->device->slot : "",
+		match->device->name ? match->device->name : string_or_dash(match->device->modalias),
+		match->modules.count ? ": " : "", modules ? modules : "");
 
 	fold(out, head, line);
 }
@@ -153,8 +152,7 @@ static void render_warnings(const struct prediction *prediction, struct text *ou
 	if (count)
 		text_add(out, "\nWarnings\n");
 	for (size_t i = 0; i < count; i++)
-		fold(out, "  - ",
-		     json_object_get_string(json_object_array_get_idx(warnings, i)));
+		fold(out, "  - ", json_object_get_string(json_object_array_get_idx(warnings, i)));
 }
 
 static void render_reasons(const struct boot_answer *answer, struct text *out)

@@ -7,6 +7,7 @@
 
 #include <json-c/json.h>
 
+#include "cli/command.h"
 #include "cli/job.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -26,15 +27,16 @@ struct proposal {
 
 /*
  * What a restore could never do is an error; what stands only in the way of the adaptation is the
- * proposal's obstacle.
+ * proposal's obstacle. Release out after an error, too. The hardware of the job is borrowed, and
+ * may be completed by what the image tells of it.
  */
-int proposal_make(const struct options *options, struct job *job, struct output *output,
-		  struct proposal *out, struct error *err);
+int proposal_make(const struct options *options, struct job *job, struct proposal *out,
+		  struct error *err);
 /* The worst of all disks; NULL when nothing is adapted. Borrowed. */
 const struct boot_answer *proposal_answer(const struct proposal *proposal);
 /*
- * May it be carried out? -1 and the reason: an obstacle, or an answer of "will not boot" that is not
- * forced.
+ * May it be carried out? -1 and the reason: an obstacle, or an answer of "will not boot" that is
+ * not forced.
  */
 int proposal_check(const struct proposal *proposal, const struct job *job, struct error *err);
 /* The last line is the answer. */
@@ -44,5 +46,11 @@ void proposal_render(const struct proposal *proposal, struct text *out);
  *   "predictions": [{ "disk", members of prediction_json() }], "obstacle", "answer" }
  */
 json_object *proposal_json(const struct proposal *proposal);
+/* On standard output, as text or, with --json, as a document. */
+void proposal_show(const struct proposal *proposal, struct output *output);
+/* Makes one and shows it: `plan`, and `restore --dry-run`. Status 1 where a restore would refuse.
+ */
+enum exit_status plan_show(const struct options *options, enum job_kind kind, struct output *output,
+			   struct error *err);
 void proposal_release(struct proposal *proposal);
 #define _cleanup_proposal_ __attribute__((cleanup(proposal_release)))

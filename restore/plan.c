@@ -63,12 +63,29 @@ static int find_by_path(const char *path, const struct plan *plan, struct plan_t
 	return 0;
 }
 
-static int find_disk(const char *disk_or_rule, const struct plan *plan, struct plan_target *target,
-		     struct error *err)
+static int find_elsewhere(const char *disk_or_rule, const struct disks *elsewhere,
+			  struct plan_target *target, struct error *err)
+{
+	target->is_elsewhere = true;
+	if (disk_is_rule(disk_or_rule))
+		return disk_choose(elsewhere, disk_or_rule, &target->disk, err);
+	for (size_t i = 0; i < elsewhere->count; i++) {
+		if (!string_equal(elsewhere->item[i].path, disk_or_rule))
+			continue;
+		disk_copy(&elsewhere->item[i], &target->disk);
+		return 0;
+	}
+	return error_set(err, "the machine that --hardware describes has no disk %s", disk_or_rule);
+}
+
+static int find_disk(const char *disk_or_rule, const struct disks *elsewhere,
+		     const struct plan *plan, struct plan_target *target, struct error *err)
 {
 	struct disks disks = {0};
 	int r;
 
+	if (elsewhere && (disk_is_rule(disk_or_rule) || has_prefix(disk_or_rule, "/dev/")))
+		return find_elsewhere(disk_or_rule, elsewhere, target, err);
 	if (!disk_is_rule(disk_or_rule))
 		return find_by_path(disk_or_rule, plan, target, err);
 	if (disks_list(&disks, err) < 0)
@@ -91,7 +108,8 @@ static bool is_same_file(const char *a, const char *b)
 	return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
-static int find_disks(const struct strings *names, struct plan *plan, struct error *err)
+static int find_disks(const struct strings *names, const struct disks *elsewhere, struct plan *plan,
+		      struct error *err)
 {
 	if (names->count > WRITE_TARGETS)
 		return error_set(err, "%zu disks are named: at most %d are written at once",
@@ -102,7 +120,7 @@ static int find_disks(const struct strings *names, struct plan *plan, struct err
 	for (size_t i = 0; i < names->count; i++) {
 		struct plan_target *target = &plan->target[plan->target_count++];
 
-		if (find_disk(names->item[i], plan, target, err) < 0)
+		if (find_disk(names->item[i], elsewhere, plan, target, err) < 0)
 			return -1;
 		for (size_t k = 0; k < i; k++)
 			if (is_same_file(plan->target[k].disk.path, target->disk.path))
@@ -151,13 +169,13 @@ static int check_sizes(const struct source *source, const struct plan *plan, str
 	return 0;
 }
 
-static int plan_target(struct source *source, const struct plan *plan, struct plan_target *target,
-		       struct error *err)
+static int check_target(const struct source *source, const struct plan_target *target,
+			struct error *err)
 {
 	const struct disk *disk = &target->disk;
-	/* A file has no sectors of its own: it takes any table. */
-	uint32_t sector = disk->is_file ? 0 : disk->logical_sector;
 
+	if (target->is_elsewhere)
+		return 0;
 	if (is_image_itself(source, disk))
 		return error_set(err, "%s is the image itself: name the disk to write to",
 				 disk->path);
@@ -166,13 +184,30 @@ static int plan_target(struct source *source, const struct plan *plan, struct pl
 				 "the image %s is a part of %s, which would be overwritten: copy "
 				 "it elsewhere first",
 				 source->name, disk->path);
-	if (!target->creates_file && target_check(disk, err) < 0)
+	return target->creates_file ? 0 : target_check(disk, err);
+}
+
+/* For people; a table that nobody understands is as good as none. */
+static void look_at_present(struct plan_target *target)
+{
+	if (target->is_elsewhere || target->creates_file)
+		return;
+	if (layout_read(target->disk.path, &target->present, NULL) < 0)
+		layout_release(&target->present);
+}
+
+static int plan_target(struct source *source, const struct plan *plan, struct plan_target *target,
+		       struct error *err)
+{
+	const struct disk *disk = &target->disk;
+	/* A file has no sectors of its own: it takes any table. */
+	uint32_t sector = disk->is_file ? 0 : disk->logical_sector;
+
+	if (check_target(source, target, err) < 0)
 		return -1;
 	if (layout_check(&plan->layout, disk->size, sector, err) < 0)
 		return error_in(err, "restore %s to %s", source->name, disk->path);
-	/* For people; a table that nobody understands is as good as none. */
-	if (!target->creates_file && layout_read(disk->path, &target->present, NULL) < 0)
-		layout_release(&target->present);
+	look_at_present(target);
 	return layout_plan_growth(&plan->layout, disk->size, &target->growth, err);
 }
 
@@ -207,8 +242,8 @@ static void plan_warn(struct plan *plan)
 				     plan->target[i].disk.path, plan->target[i].growth.why_not);
 }
 
-int plan_make(struct source *source, const struct strings *disks, enum plan_blocks blocks,
-	      struct plan *out, struct error *err)
+int plan_make(struct source *source, const struct strings *disks, const struct disks *elsewhere,
+	      enum plan_blocks blocks, struct plan *out, struct error *err)
 {
 	_cleanup_plan_ struct plan plan = {0};
 
@@ -219,7 +254,7 @@ int plan_make(struct source *source, const struct strings *disks, enum plan_bloc
 				 "%s is in use by a running virtual machine: shut that down, or "
 				 "make a copy of a snapshot first",
 				 source->name);
-	if (find_disks(disks, &plan, err) < 0 || check_sizes(source, &plan, err) < 0 ||
+	if (find_disks(disks, elsewhere, &plan, err) < 0 || check_sizes(source, &plan, err) < 0 ||
 	    source_check(source, err) < 0 || plan_image(source, blocks, &plan, err) < 0)
 		return -1;
 	for (size_t i = 0; i < plan.target_count; i++)

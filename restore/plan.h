@@ -20,6 +20,7 @@
 struct plan_target {
 	struct disk disk;
 	bool creates_file; /* the disk is a regular file that does not exist yet */
+	bool is_elsewhere; /* it is another machine's: it cannot be written to */
 	/* What is on it now and will be lost; disk_size 0: nothing that could be read. */
 	struct layout present;
 	struct growth growth;
@@ -49,9 +50,12 @@ enum plan_blocks {
  * a '/' or a '.'. None at all: a plan that shows the image alone. The disks are found and their
  * sizes compared with the image's, then the image is checked (source_check), then the disks, then
  * whether the one fits the other. With PLAN_USED_BLOCKS, source->used is set.
+ *
+ * elsewhere: the disks of another machine, among which rules and paths below /dev are looked for;
+ * the plan shows what a restore would do there. NULL: this machine's.
  */
-int plan_make(struct source *source, const struct strings *disks, enum plan_blocks blocks,
-	      struct plan *out, struct error *err);
+int plan_make(struct source *source, const struct strings *disks, const struct disks *elsewhere,
+	      enum plan_blocks blocks, struct plan *out, struct error *err);
 
 /*
  * After a stream was written, and image_size was set to what it turned out to be: its table and
