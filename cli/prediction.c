@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapt/guest_image.h"
 #include "adapt/uuid_conflict.h"
 #include "base/scope.h"
 #include "boot/boot_fit.h"
@@ -181,13 +182,6 @@ static int predict(struct maker *maker, struct error *err)
 		boot_fit_check(&maker->adaptation, maker->kernel, &maker->out->answer, &why_not),
 		&why_not);
 	return 0;
-}
-
-static int guest_open_image(struct source *source, struct guest *out, struct error *err)
-{
-	if (!string_equal(source->ops->name, "raw"))
-		return error_set(err, "not supported yet");
-	return guest_open_disk(source->name, GUEST_READ_ONLY, out, err);
 }
 
 static int open_and_predict(struct maker *maker, struct error *err)
