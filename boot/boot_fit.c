@@ -104,6 +104,42 @@ static int check_secure_boot(const struct fit *fit, struct error *err)
 	return fit->kernel && fit->kernel->image ? check_kernel_signature(fit, err) : 0;
 }
 
+/* Tablets and early Macs have a 64-bit processor behind firmware of 32 bits. */
+static int check_width(const struct fit *fit, struct error *err)
+{
+	const unsigned int bits = fit->adaptation->hardware->efi_bits;
+	bool is_narrow;
+
+	(void)err;
+	if (!fit->esp || !fit->esp->loader || !bits)
+		return 0;
+	is_narrow = strcmp(fit->esp->suffix, "ia32") == 0;
+	if (is_narrow == (bits == 32))
+		return 0;
+	boot_answer_add(
+		fit->answer, BOOT_WILL_NOT,
+		"install GRUB for that firmware in the image (i386-efi for 32-bit firmware)",
+		"the firmware starts %u-bit programs only, and %s is a %s-bit one", bits,
+		fit->esp->loader, is_narrow ? "32" : "64");
+	return 0;
+}
+
+static int check_space(const struct fit *fit, struct error *err)
+{
+	const uint64_t space = fit->adaptation->hardware->efi_variable_space;
+	_cleanup_free_ char *size = size_format(space);
+
+	(void)err;
+	if (space && space < VARIABLE_SPACE)
+		boot_answer_add(
+			fit->answer, BOOT_WILL_BUT,
+			"delete old boot entries in the firmware's setup",
+			"only %s are free for variables in the firmware, too few for a boot "
+			"entry to be certain",
+			size);
+	return 0;
+}
+
 /* The removable path is what is left when the firmware's menu cannot be written. */
 static int check_variables(const struct fit *fit, struct error *err)
 {
@@ -139,10 +175,8 @@ static int check_sectors(const struct fit *fit, struct error *err)
 }
 
 static int (*const checks[])(const struct fit *fit, struct error *err) = {
-	check_processor,
-	check_secure_boot,
-	check_variables,
-	check_sectors,
+	check_processor, check_secure_boot, check_width,
+	check_space,     check_variables,   check_sectors,
 };
 
 int boot_fit_check(const struct adaptation *adaptation, const struct guest_kernel *kernel,

@@ -32,7 +32,7 @@ struct maker {
 static void make_view(struct maker *maker)
 {
 	const struct disks *disks = &maker->request->hardware->disks;
-	const struct disk *target = maker->request->disk;
+	const struct plan_target *target = maker->request->target;
 
 	maker->view = *maker->request->hardware;
 	maker->view_disks = calloc(disks->count + 1, sizeof(*maker->view_disks));
@@ -40,7 +40,7 @@ static void make_view(struct maker *maker)
 		abort();
 	for (size_t i = 0; i < disks->count; i++) {
 		maker->view_disks[i] = disks->item[i];
-		if (target && string_equal(disks->item[i].path, target->path))
+		if (target && string_equal(disks->item[i].path, target->disk.path))
 			maker->view_disks[i].path = maker->guest.disk;
 	}
 	maker->view.disks.item = maker->view_disks;
@@ -203,12 +203,14 @@ static int open_and_predict(struct maker *maker, struct error *err)
 	return r;
 }
 
+/* A disk of this machine says nothing about the way to it in another one. */
 static void follow_disk(const struct prediction_request *request, struct report *report)
 {
+	const struct plan_target *target = request->target;
 	_cleanup_error_ struct error err = {0};
 
-	if (request->disk && request->hardware->is_live && !request->disk->is_file &&
-	    hardware_follow_disk(request->hardware, request->disk, &err) < 0)
+	if (target && request->hardware->is_live != target->is_elsewhere &&
+	    hardware_follow_disk(request->hardware, &target->disk, &err) < 0)
 		report_warning(report, "%s: all storage controllers are taken as needed",
 			       error_text(&err));
 }

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/report.h"
 #include "cli/adaptation.h"
+#include "restore/plan.h"
 #include "restore/source.h"
 
 /* What one of the guest's kernels makes of the machine. */
@@ -41,8 +42,8 @@ struct prediction {
 
 struct prediction_request {
 	struct source *source;
-	struct hardware *hardware; /* marks on devices are set for disk */
-	const struct disk *disk;   /* that will be written; NULL: not known */
+	struct hardware *hardware;        /* marks on devices are set for the target */
+	const struct plan_target *target; /* that will be written; NULL: not known */
 	const struct adaptation_request *adaptation;
 };
 

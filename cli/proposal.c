@@ -68,7 +68,7 @@ static void answer_firmware(const struct options *options, const struct job *job
 }
 
 static int predict(const struct options *options, struct job *job, struct proposal *proposal,
-		   const struct disk *disk, struct error *err)
+		   const struct plan_target *target, struct error *err)
 {
 	const struct adaptation_request adaptation = {
 		.network = job->profile.network,
@@ -78,7 +78,7 @@ static int predict(const struct options *options, struct job *job, struct propos
 	const struct prediction_request request = {
 		.source = proposal->source,
 		.hardware = &job->hardware,
-		.disk = disk,
+		.target = target,
 		.adaptation = &adaptation,
 	};
 	struct prediction *prediction = &proposal->prediction[proposal->prediction_count++];
@@ -100,7 +100,7 @@ static int predict_all(const struct options *options, struct job *job, struct pr
 	if (plan->target_count == 0)
 		return predict(options, job, proposal, NULL, err);
 	for (size_t i = 0; i < plan->target_count; i++)
-		if (predict(options, job, proposal, &plan->target[i].disk, err) < 0)
+		if (predict(options, job, proposal, &plan->target[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -183,7 +183,7 @@ static void render_duration(const struct duration *duration, struct text *out)
 	_cleanup_free_ char *length = duration_format(duration->seconds);
 	_cleanup_free_ char *line =
 		duration->seconds > 0
-			? string_format("about %s, as far as %s lets it", length, duration->limit)
+			? string_format("about %s; %s sets the pace", length, duration->limit)
 			: string_format("not known: %s", duration->limit);
 
 	fold(out, "  time    ", line);

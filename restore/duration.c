@@ -145,8 +145,10 @@ void duration_estimate(const struct source *source, const struct plan *plan, enu
 
 char *duration_format(double seconds)
 {
+	if (seconds < 15)
+		return string_copy("15 seconds");
 	if (seconds < 45)
-		return string_copy("less than a minute");
+		return string_copy("half a minute");
 	if (seconds < 90)
 		return string_copy("a minute");
 	if (seconds < 100 * 60)

@@ -19,7 +19,7 @@ struct duration {
 /* Of the slowest of the plan's disks. A plan without disks, and a stream, are not known. */
 void duration_estimate(const struct source *source, const struct plan *plan, enum write_proof proof,
 		       struct duration *out);
-/* "less than a minute", "3 minutes", "2 hours": heap, the caller frees. */
+/* "15 seconds", "3 minutes", "2 hours": heap, the caller frees. */
 char *duration_format(double seconds);
 void duration_release(struct duration *duration);
 #define _cleanup_duration_ __attribute__((cleanup(duration_release)))

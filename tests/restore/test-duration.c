@@ -142,9 +142,8 @@ static void durations_are_said_roughly(void **state)
 		double seconds;
 		const char *words;
 	} rows[] = {
-		{0.1, "less than a minute"}, {44, "less than a minute"}, {50, "a minute"},
-		{90, "2 minutes"},           {610, "10 minutes"},        {5990, "100 minutes"},
-		{7000, "2 hours"},
+		{0.1, "15 seconds"}, {44, "half a minute"}, {50, "a minute"},  {90, "2 minutes"},
+		{610, "10 minutes"}, {5990, "100 minutes"}, {7000, "2 hours"},
 	};
 
 	(void)state;
