@@ -53,18 +53,27 @@ int adaptation_check_skip(const char *skip, struct error *err)
 	return 0;
 }
 
+const struct step_ops *adaptation_step(size_t index)
+{
+	return index < array_length(steps) ? steps[index] : NULL;
+}
+
+int adaptation_plan_step(const struct step_ops *step, struct adaptation *adaptation,
+			 const struct adaptation_request *request, struct changes *changes,
+			 struct error *err)
+{
+	if (!is_skipped(request->skip, step->name))
+		return step->plan(adaptation, changes, err);
+	report_warning(adaptation->report, "step %s was left out, as asked", step->name);
+	return 0;
+}
+
 static int plan_steps(struct adaptation *adaptation, const struct adaptation_request *request,
 		      struct changes *changes, struct error *err)
 {
-	for (size_t i = 0; i < array_length(steps); i++) {
-		if (is_skipped(request->skip, steps[i]->name)) {
-			report_warning(adaptation->report, "step %s was left out, as asked",
-				       steps[i]->name);
-			continue;
-		}
-		if (steps[i]->plan(adaptation, changes, err) < 0)
+	for (size_t i = 0; i < array_length(steps); i++)
+		if (adaptation_plan_step(steps[i], adaptation, request, changes, err) < 0)
 			return error_in(err, "plan step %s", steps[i]->name);
-	}
 	return 0;
 }
 

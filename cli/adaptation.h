@@ -24,6 +24,13 @@ struct adaptation_request {
 
 /* Is every name in skip that of a step? */
 int adaptation_check_skip(const char *skip, struct error *err);
+/* The steps in their order; NULL behind the last one. */
+const struct step_ops *adaptation_step(size_t index);
+/* One step plans on the changes of those before it, unless it is to be left out, which is a
+ * warning. Nothing is carried out. */
+int adaptation_plan_step(const struct step_ops *step, struct adaptation *adaptation,
+			 const struct adaptation_request *request, struct changes *changes,
+			 struct error *err);
 /*
  * Changes, proofs and timings go to report, which is also left in the guest as
  * /var/lib/v2p/report.json when anything was changed.

@@ -5,65 +5,9 @@
 #include "base/scope.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/proposal.h"
 #include "cli/report_output.h"
 #include "cli/restoration.h"
-
-/* The machine's firmware only matters for its own disk, or where a machine was named. */
-static enum plan_firmware firmware_of(const struct options *options, const struct job *job,
-				      const struct plan *plan)
-{
-	if (options->pci_dump || (plan->target[0].disk.is_file && !options->hardware))
-		return PLAN_FIRMWARE_UNKNOWN;
-	return job->hardware.is_uefi ? PLAN_FIRMWARE_UEFI : PLAN_FIRMWARE_BIOS;
-}
-
-/* Systems on several disks are told apart by nothing: the same UUIDs, the same volume groups. */
-static int check_several(const struct plan *plan, struct error *err)
-{
-	for (size_t i = 0; i < plan->layout.count && plan->target_count > 1; i++)
-		if (string_equal(plan->layout.partition[i].filesystem, "LVM2_member"))
-			return error_set(err,
-					 "the image holds LVM, and volume groups of the same name "
-					 "on several disks cannot be adapted in one machine: "
-					 "restore with --no-adapt, then start each machine from "
-					 "the medium and use v2p adapt there");
-	return 0;
-}
-
-static int check_adaptation(const struct options *options, const struct job *job,
-			    const struct plan *plan, struct error *err)
-{
-	if (!job->adapt)
-		return 0;
-	if (geteuid() != 0)
-		return error_set(err,
-				 "adapting the restored system takes root; --no-adapt writes the "
-				 "image only");
-	if (check_several(plan, err) < 0)
-		return -1;
-	return plan_check_adaptable(plan, firmware_of(options, job, plan), err);
-}
-
-static int make_plan(const struct options *options, const struct job *job, struct source **source,
-		     struct plan *plan, struct error *err)
-{
-	if (image_open(&job->image, source, err) < 0 ||
-	    plan_make(*source, &job->disks, job->blocks, plan, err) < 0)
-		return -1;
-	return check_adaptation(options, job, plan, err);
-}
-
-static void show_plan(const struct plan *plan, struct output *output)
-{
-	_cleanup_text_ struct text text = {0};
-
-	if (output->json) {
-		output_json(output, plan_json(plan));
-		return;
-	}
-	plan_render(plan, &text);
-	output_result(output, text_string(&text));
-}
 
 /* The disks whose content would be lost. */
 static char *overwritten(const struct plan *plan)
@@ -111,26 +55,60 @@ static enum exit_status refuse(const struct job *job, struct report *report, str
 	return EXIT_REFUSED;
 }
 
+/* What was known before the first byte, for whoever reads the report. */
+static void report_proposal(struct report *report, const struct proposal *proposal)
+{
+	const struct boot_answer *answer = proposal_answer(proposal);
+	_cleanup_free_ char *sentence = NULL;
+
+	report_fact(report, "plan", proposal_json(proposal));
+	report_fact_string(report, "image", proposal->source->name);
+	if (!answer)
+		return;
+	sentence = boot_answer_sentence(answer);
+	report_fact_string(report, "answer", sentence);
+	if (answer->verdict == BOOT_UNKNOWN)
+		report_warning(report, "%s", sentence);
+}
+
+/* It was written against the answer, and nothing that was proven since says otherwise. */
+static enum exit_status remember_force(const struct proposal *proposal, enum exit_status status,
+				       struct error *err)
+{
+	const struct boot_answer *answer = proposal_answer(proposal);
+	_cleanup_free_ char *sentence = NULL;
+
+	if (status != EXIT_DONE || !answer || answer->verdict != BOOT_WILL_NOT)
+		return status;
+	sentence = boot_answer_sentence(answer);
+	error_set(err, "the image was restored as --force-boot-verdict asks; it %s", sentence);
+	return EXIT_INCOMPLETE;
+}
+
+static int make_ready(const struct options *options, struct job *job, struct proposal *proposal,
+		      struct output *output, struct report *report, struct error *err)
+{
+	if (proposal_make(options, job, proposal, err) < 0)
+		return -1;
+	if (!output->json)
+		proposal_show(proposal, output);
+	report_proposal(report, proposal);
+	if (proposal_check(proposal, job, err) < 0)
+		return -1;
+	return confirm(options, &proposal->plan, err);
+}
+
 static enum exit_status restore(const struct options *options, struct job *job,
 				struct report *report, struct output *output, struct error *err)
 {
-	_cleanup_source_ struct source *source = NULL;
-	_cleanup_plan_ struct plan plan = {0};
+	_cleanup_proposal_ struct proposal proposal = {0};
 	double start = clock_seconds();
 	enum exit_status status;
 
-	if (make_plan(options, job, &source, &plan, err) < 0)
+	if (make_ready(options, job, &proposal, output, report, err) < 0)
 		return refuse(job, report, output, err);
-	if (options->dry_run || !output->json)
-		show_plan(&plan, output);
-	if (options->dry_run)
-		return EXIT_DONE;
-	if (confirm(options, &plan, err) < 0)
-		return refuse(job, report, output, err);
-	report_fact(report, "plan", plan_json(&plan));
-	report_fact_string(report, "image", source->name);
-	interrupt_catch();
-	status = restoration_run(job, source, &plan, report, output, err);
+	status = restoration_run(job, proposal.source, &proposal.plan, report, output, err);
+	status = remember_force(&proposal, status, err);
 	report_timing(report, "total", clock_seconds() - start, 0);
 	tell_outcome(report, status, err);
 	report_output(report, REPORT_BRIEF, job->report, output);
@@ -150,8 +128,11 @@ enum exit_status command_restore(const struct options *options, struct output *o
 			       "--profile, which names both");
 		return EXIT_USAGE;
 	}
+	interrupt_catch();
+	if (options->dry_run)
+		return plan_show(options, JOB_RESTORE, output, err);
 	report_init(&report);
-	if (job_make(options, &job, err) == 0)
+	if (job_make(options, JOB_RESTORE, &job, err) == 0)
 		status = restore(options, &job, &report, output, err);
 	else
 		status = refuse(&job, &report, output, err);

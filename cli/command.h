@@ -11,7 +11,7 @@ enum exit_status {
 	EXIT_REFUSED = 1, /* refused or failed, nothing was written */
 	EXIT_USAGE = 2,
 	EXIT_WRITTEN = 3,    /* failed after writing began: the disk has no partition table */
-	EXIT_INCOMPLETE = 4, /* restored, but the adaptation is incomplete */
+	EXIT_INCOMPLETE = 4, /* restored, but the adaptation is incomplete, or it will not boot */
 };
 
 struct command {
@@ -31,6 +31,8 @@ enum exit_status command_detect(const struct options *options, struct output *ou
 				struct error *err);
 enum exit_status command_restore(const struct options *options, struct output *output,
 				 struct error *err);
+enum exit_status command_plan(const struct options *options, struct output *output,
+			      struct error *err);
 enum exit_status command_adapt(const struct options *options, struct output *output,
 			       struct error *err);
 enum exit_status command_verify(const struct options *options, struct output *output,

@@ -15,6 +15,7 @@ static int read_profile(const struct options *options, struct job *job, struct e
 	if (adaptation_check_skip(profile->skip, err) < 0)
 		return error_in(err, "profile %s", profile->origin);
 	job->adapt = job->adapt && profile->adapt;
+	job->force_boot_verdict |= string_equal(profile->force_boot_verdict, "yes");
 	if (string_equal(profile->resume, "yes"))
 		job->method = WRITE_DIFFERENCES;
 	if (string_equal(profile->verify, "no"))
@@ -54,9 +55,11 @@ static void take_disks(const struct options *options, struct job *job)
 		strings_add(&job->disks, job->profile.rule);
 }
 
-int job_make(const struct options *options, struct job *job, struct error *err)
+int job_make(const struct options *options, enum job_kind kind, struct job *job, struct error *err)
 {
+	job->kind = kind;
 	job->adapt = !options->no_adapt;
+	job->force_boot_verdict = options->force_boot_verdict;
 	job->report = options->report;
 	job->blocks = options->no_used_blocks ? PLAN_ALL_BLOCKS : PLAN_USED_BLOCKS;
 	job->method = options->resume ? WRITE_DIFFERENCES : WRITE_ALL;
@@ -73,7 +76,7 @@ int job_make(const struct options *options, struct job *job, struct error *err)
 	if (!job->image.name)
 		return error_set(err, "profile %s names no image: give it path = in [Image]",
 				 job->profile.origin);
-	if (job->disks.count == 0)
+	if (job->disks.count == 0 && kind == JOB_RESTORE)
 		return error_set(err, "profile %s names no disk: give it rule = in [Disk]",
 				 job->profile.origin);
 	return 0;

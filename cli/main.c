@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fold.h"
 #include "base/scope.h"
 #include "base/version.h"
 #include "cli/command.h"
@@ -27,10 +28,11 @@ static const struct command commands[] = {
 	 "Shows the hardware that v2p would adapt a system to. The JSON can be saved and given to "
 	 "--hardware on another machine.",
 	 COMMAND_DETECT, command_detect},
-	{"plan", "IMAGE [DISK]",
-	 "everything restore would do, and whether it will boot (not "
-	 "supported yet)",
-	 "Not supported yet.", 0, not_supported},
+	{"plan", "IMAGE [DISK...]", "everything restore would do, and whether it will boot",
+	 "Reads the image without restoring it, and writes nothing. Without DISK the image is "
+	 "compared with the machine alone. With --hardware the machine is another one. The last "
+	 "line is the answer; status 1 means that restore would refuse.",
+	 COMMAND_PLAN, command_plan},
 	{"restore", "IMAGE DISK...", "write the image, adapt the system on it, verify, report",
 	 "DISK is a path or a rule that must match exactly one disk: serial=, wwn=, model=, "
 	 "transport=, by-id= (shell patterns), size>=200G, rotational=0, removable=0, smallest, "
@@ -75,31 +77,13 @@ static void print_help(FILE *file)
 		"is incomplete or the machine is not expected to boot.\n");
 }
 
-/* Folded at 78 columns, as the paragraph of a help text. */
-static void print_folded(const char *text)
-{
-	_cleanup_strings_ struct strings words = {0};
-	size_t column = 0;
-
-	strings_split(&words, text, " ");
-	for (size_t i = 0; i < words.count; i++) {
-		size_t length = strlen(words.item[i]);
-
-		if (column && column + 1 + length > 78) {
-			putchar('\n');
-			column = 0;
-		}
-		column += (size_t)printf("%s%s", column ? " " : "", words.item[i]);
-	}
-	putchar('\n');
-}
-
 static void print_command_help(const struct command *command)
 {
-	_cleanup_text_ struct text options = {0};
+	_cleanup_text_ struct text about = {0}, options = {0};
 
 	printf("Usage: v2p %s [OPTION…] %s\n\n", command->name, command->arguments);
-	print_folded(command->about);
+	fold(&about, "", command->about);
+	fputs(text_string(&about), stdout);
 	options_render(command->bit, &options);
 	if (options.length)
 		printf("\nOptions:\n%s", text_string(&options));

@@ -21,7 +21,7 @@ struct option_row {
 #define STRING(field) OPTION_STRING, offsetof(struct options, field)
 #define LIST(field) OPTION_LIST, offsetof(struct options, field)
 
-enum { READS_IMAGE = COMMAND_RESTORE | COMMAND_VERIFY | COMMAND_CHECKSUM };
+enum { READS_IMAGE = COMMAND_PLAN | COMMAND_RESTORE | COMMAND_VERIFY | COMMAND_CHECKSUM };
 
 static const struct option_row rows[] = {
 	{"--ca-file", "FILE", "certificates (PEM) to trust for https and nbds",
@@ -30,12 +30,15 @@ static const struct option_row rows[] = {
 	 READS_IMAGE, STRING(checksum)},
 	{"--dry-run", NULL, "show what would be done, write nothing",
 	 COMMAND_RESTORE | COMMAND_ADAPT, FLAG(dry_run)},
+	{"--force-boot-verdict", NULL, "restore what is not expected to start on this machine",
+	 COMMAND_RESTORE, FLAG(force_boot_verdict)},
 	{"--format", "FORMAT", "of the image, instead of finding out by content",
 	 COMMAND_INSPECT | READS_IMAGE, STRING(format)},
 	{"--get", "SECTION.KEY", "print one value of the chosen profile", COMMAND_PROFILE,
 	 STRING(get)},
 	{"--hardware", "FILE", "a saved `v2p detect --json`: adapt for that machine",
-	 COMMAND_DETECT | COMMAND_RESTORE | COMMAND_ADAPT | COMMAND_PROFILE, STRING(hardware)},
+	 COMMAND_DETECT | COMMAND_PLAN | COMMAND_RESTORE | COMMAND_ADAPT | COMMAND_PROFILE,
+	 STRING(hardware)},
 	{"--help", NULL, "this text", (unsigned int)COMMAND_ALL, FLAG(help)},
 	{"--json", NULL, "one JSON document instead of text",
 	 (unsigned int)COMMAND_ALL & ~COMMAND_CHECKSUM, FLAG(json)},
@@ -46,13 +49,14 @@ static const struct option_row rows[] = {
 	{"--no-adapt", NULL, "write the image only", COMMAND_RESTORE, FLAG(no_adapt)},
 	{"--no-used-blocks", NULL, "also what no file system in the image uses", READS_IMAGE,
 	 FLAG(no_used_blocks)},
-	{"--no-verify", NULL, "do not read back what was written", COMMAND_RESTORE,
+	{"--no-verify", NULL, "do not read back what was written", COMMAND_PLAN | COMMAND_RESTORE,
 	 FLAG(no_verify)},
 	{"--pci-dump", "FILE", "text of `lspci -x`: adapt for those PCI devices",
-	 COMMAND_DETECT | COMMAND_RESTORE | COMMAND_ADAPT, STRING(pci_dump)},
+	 COMMAND_DETECT | COMMAND_PLAN | COMMAND_RESTORE | COMMAND_ADAPT, STRING(pci_dump)},
 	{"--profile", "FILE|DIR|URL", "take the answers from the profile that matches this machine",
-	 COMMAND_RESTORE, LIST(profiles)},
-	{"--progress", "MODE", "auto, bar, json or none", READS_IMAGE, STRING(progress)},
+	 COMMAND_PLAN | COMMAND_RESTORE, LIST(profiles)},
+	{"--progress", "MODE", "auto, bar, json or none",
+	 (unsigned int)READS_IMAGE & ~(unsigned int)COMMAND_PLAN, STRING(progress)},
 	{"--report", "FILE", "write the report to FILE as JSON", COMMAND_RESTORE | COMMAND_ADAPT,
 	 STRING(report)},
 	{"--resume", NULL, "compare first, write only what differs", COMMAND_RESTORE, FLAG(resume)},

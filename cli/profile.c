@@ -88,6 +88,7 @@ static const struct key keys[] = {
 	{"Disk", "used-blocks", FIELD(used_blocks), yes_no, NULL, NULL},
 	{"Adapt", "enabled", RAW(adapt), yes_no, NULL, NULL},
 	{"Adapt", "skip", FIELD(skip), NULL, NULL, NULL},
+	{"Adapt", "force-boot-verdict", FIELD(force_boot_verdict), yes_no, NULL, NULL},
 	{"Network", "mode", RAW(network), network_modes, NULL, NULL},
 	{"Identity", "hostname", FIELD(hostname), NULL, check_hostname, "a host name"},
 	{"Report", "file", FIELD(report), NULL, NULL, NULL},
@@ -437,12 +438,29 @@ json_object *profile_json(const struct profile *profile)
 void profile_release(struct profile *profile)
 {
 	char **fields[] = {
-		&profile->origin,    &profile->vendor,      &profile->product, &profile->serial,
-		&profile->board,     &profile->mac,         &profile->pci,     &profile->disk_size,
-		&profile->skip,      &profile->image,       &profile->format,  &profile->rule,
-		&profile->hostname,  &profile->report,      &profile->after,   &profile->checksum,
-		&profile->signature, &profile->key,         &profile->ca_file, &profile->resume,
-		&profile->verify,    &profile->used_blocks,
+		&profile->origin,
+		&profile->vendor,
+		&profile->product,
+		&profile->serial,
+		&profile->board,
+		&profile->mac,
+		&profile->pci,
+		&profile->disk_size,
+		&profile->skip,
+		&profile->image,
+		&profile->format,
+		&profile->rule,
+		&profile->hostname,
+		&profile->report,
+		&profile->after,
+		&profile->checksum,
+		&profile->signature,
+		&profile->key,
+		&profile->ca_file,
+		&profile->resume,
+		&profile->verify,
+		&profile->used_blocks,
+		&profile->force_boot_verdict,
 	};
 
 	for (size_t i = 0; i < array_length(fields); i++)

@@ -63,12 +63,29 @@ static int find_by_path(const char *path, const struct plan *plan, struct plan_t
 	return 0;
 }
 
-static int find_disk(const char *disk_or_rule, const struct plan *plan, struct plan_target *target,
-		     struct error *err)
+static int find_elsewhere(const char *disk_or_rule, const struct disks *elsewhere,
+			  struct plan_target *target, struct error *err)
+{
+	target->is_elsewhere = true;
+	if (disk_is_rule(disk_or_rule))
+		return disk_choose(elsewhere, disk_or_rule, &target->disk, err);
+	for (size_t i = 0; i < elsewhere->count; i++) {
+		if (!string_equal(elsewhere->item[i].path, disk_or_rule))
+			continue;
+		disk_copy(&elsewhere->item[i], &target->disk);
+		return 0;
+	}
+	return error_set(err, "the machine that --hardware describes has no disk %s", disk_or_rule);
+}
+
+static int find_disk(const char *disk_or_rule, const struct disks *elsewhere,
+		     const struct plan *plan, struct plan_target *target, struct error *err)
 {
 	struct disks disks = {0};
 	int r;
 
+	if (elsewhere && (disk_is_rule(disk_or_rule) || has_prefix(disk_or_rule, "/dev/")))
+		return find_elsewhere(disk_or_rule, elsewhere, target, err);
 	if (!disk_is_rule(disk_or_rule))
 		return find_by_path(disk_or_rule, plan, target, err);
 	if (disks_list(&disks, err) < 0)
@@ -91,18 +108,19 @@ static bool is_same_file(const char *a, const char *b)
 	return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
-static int find_disks(const struct strings *names, struct plan *plan, struct error *err)
+static int find_disks(const struct strings *names, const struct disks *elsewhere, struct plan *plan,
+		      struct error *err)
 {
 	if (names->count > WRITE_TARGETS)
 		return error_set(err, "%zu disks are named: at most %d are written at once",
 				 names->count, WRITE_TARGETS);
-	plan->target = calloc(names->count, sizeof(*plan->target));
+	plan->target = calloc(names->count + 1, sizeof(*plan->target));
 	if (!plan->target)
 		abort();
 	for (size_t i = 0; i < names->count; i++) {
 		struct plan_target *target = &plan->target[plan->target_count++];
 
-		if (find_disk(names->item[i], plan, target, err) < 0)
+		if (find_disk(names->item[i], elsewhere, plan, target, err) < 0)
 			return -1;
 		for (size_t k = 0; k < i; k++)
 			if (is_same_file(plan->target[k].disk.path, target->disk.path))
@@ -151,13 +169,13 @@ static int check_sizes(const struct source *source, const struct plan *plan, str
 	return 0;
 }
 
-static int plan_target(struct source *source, const struct plan *plan, struct plan_target *target,
-		       struct error *err)
+static int check_target(const struct source *source, const struct plan_target *target,
+			struct error *err)
 {
 	const struct disk *disk = &target->disk;
-	/* A file has no sectors of its own: it takes any table. */
-	uint32_t sector = disk->is_file ? 0 : disk->logical_sector;
 
+	if (target->is_elsewhere)
+		return 0;
 	if (is_image_itself(source, disk))
 		return error_set(err, "%s is the image itself: name the disk to write to",
 				 disk->path);
@@ -166,10 +184,30 @@ static int plan_target(struct source *source, const struct plan *plan, struct pl
 				 "the image %s is a part of %s, which would be overwritten: copy "
 				 "it elsewhere first",
 				 source->name, disk->path);
-	if (!target->creates_file && target_check(disk, err) < 0)
+	return target->creates_file ? 0 : target_check(disk, err);
+}
+
+/* For people; a table that nobody understands is as good as none. */
+static void look_at_present(struct plan_target *target)
+{
+	if (target->is_elsewhere || target->creates_file)
+		return;
+	if (layout_read(target->disk.path, &target->present, NULL) < 0)
+		layout_release(&target->present);
+}
+
+static int plan_target(struct source *source, const struct plan *plan, struct plan_target *target,
+		       struct error *err)
+{
+	const struct disk *disk = &target->disk;
+	/* A file has no sectors of its own: it takes any table. */
+	uint32_t sector = disk->is_file ? 0 : disk->logical_sector;
+
+	if (check_target(source, target, err) < 0)
 		return -1;
 	if (layout_check(&plan->layout, disk->size, sector, err) < 0)
 		return error_in(err, "restore %s to %s", source->name, disk->path);
+	look_at_present(target);
 	return layout_plan_growth(&plan->layout, disk->size, &target->growth, err);
 }
 
@@ -204,8 +242,8 @@ static void plan_warn(struct plan *plan)
 				     plan->target[i].disk.path, plan->target[i].growth.why_not);
 }
 
-int plan_make(struct source *source, const struct strings *disks, enum plan_blocks blocks,
-	      struct plan *out, struct error *err)
+int plan_make(struct source *source, const struct strings *disks, const struct disks *elsewhere,
+	      enum plan_blocks blocks, struct plan *out, struct error *err)
 {
 	_cleanup_plan_ struct plan plan = {0};
 
@@ -216,7 +254,7 @@ int plan_make(struct source *source, const struct strings *disks, enum plan_bloc
 				 "%s is in use by a running virtual machine: shut that down, or "
 				 "make a copy of a snapshot first",
 				 source->name);
-	if (find_disks(disks, &plan, err) < 0 || check_sizes(source, &plan, err) < 0 ||
+	if (find_disks(disks, elsewhere, &plan, err) < 0 || check_sizes(source, &plan, err) < 0 ||
 	    source_check(source, err) < 0 || plan_image(source, blocks, &plan, err) < 0)
 		return -1;
 	for (size_t i = 0; i < plan.target_count; i++)
@@ -259,7 +297,7 @@ static bool can_hold_root(const struct partition *partition)
 	return false;
 }
 
-static int check_root(const struct plan *plan, struct error *err)
+int plan_check_root(const struct plan *plan, struct error *err)
 {
 	_cleanup_text_ struct text found = {0};
 
@@ -283,7 +321,7 @@ static int check_root(const struct plan *plan, struct error *err)
 			 found.length ? text_string(&found) : "nothing that is known");
 }
 
-static int check_firmware(const struct plan *plan, enum plan_firmware firmware, struct error *err)
+int plan_check_firmware(const struct plan *plan, enum plan_firmware firmware, struct error *err)
 {
 	bool has_esp = false, has_bios_boot = false;
 	bool is_gpt = string_equal(plan->layout.table, "gpt");
@@ -306,13 +344,6 @@ static int check_firmware(const struct plan *plan, enum plan_firmware firmware, 
 	return 0;
 }
 
-int plan_check_adaptable(const struct plan *plan, enum plan_firmware firmware, struct error *err)
-{
-	if (check_root(plan, err) < 0)
-		return -1;
-	return check_firmware(plan, firmware, err);
-}
-
 static json_object *targets_json(const struct plan *plan)
 {
 	json_object *out = json_object_new_array();
@@ -324,6 +355,9 @@ static json_object *targets_json(const struct plan *plan)
 		json_object_object_add(entry, "disk", disk_json(&target->disk));
 		json_object_object_add(entry, "creates-file",
 				       json_object_new_boolean(target->creates_file));
+		json_object_object_add(entry, "present-layout",
+				       target->present.disk_size ? layout_json(&target->present)
+								 : NULL);
 		json_object_object_add(entry, "growth", growth_json(&target->growth));
 		json_object_array_add(out, entry);
 	}
@@ -353,60 +387,6 @@ json_object *plan_json(const struct plan *plan)
 	return out;
 }
 
-static void render_image(const struct plan *plan, struct text *out)
-{
-	_cleanup_free_ char *size = size_format(plan->image_size);
-	_cleanup_free_ char *data = size_format(plan->data_bytes);
-	_cleanup_free_ char *zeroes = size_format(plan->zero_bytes);
-	_cleanup_free_ char *unused = size_format(plan->unused_bytes);
-
-	text_addf(out, "  image   %s (%s, ",
-		  json_object_get_string(json_object_object_get(plan->image, "path")),
-		  json_object_get_string(json_object_object_get(plan->image, "format")));
-	if (plan->is_stream) {
-		text_addf(out, "at least %s, read as a stream)\n", size);
-		return;
-	}
-	text_addf(out, "%s): %s of data, %s of zeroes", size, data, zeroes);
-	if (plan->unused_bytes)
-		text_addf(out, ", %s that its file systems do not use", unused);
-	text_add(out, "\n");
-}
-
-static void render_growth(const struct growth *growth, struct text *out)
-{
-	_cleanup_free_ char *from = size_format(growth->partition_from);
-	_cleanup_free_ char *to = size_format(growth->partition_to);
-
-	if (growth->moves_backup_gpt)
-		text_add(out, "  table   the backup GPT moves to the end of the disk\n");
-	if (growth->partition)
-		text_addf(out, "  grow    partition %d from %s to %s%s%s\n", growth->partition,
-			  from, to, growth->filesystem ? ", with its " : "",
-			  growth->filesystem ? growth->filesystem : "");
-}
-
-static void render_target(const struct plan_target *target, struct text *out)
-{
-	const struct disk *disk = &target->disk;
-	_cleanup_free_ char *size = size_format(disk->size);
-
-	text_addf(out, "  disk    %s (%s%s%s%s%s): everything on it is overwritten\n", disk->path,
-		  size, disk->model ? ", " : "", disk->model ? disk->model : "",
-		  disk->serial ? ", serial " : "", disk->serial ? disk->serial : "");
-	render_growth(&target->growth, out);
-}
-
-void plan_render(const struct plan *plan, struct text *out)
-{
-	text_add(out, "Plan\n");
-	render_image(plan, out);
-	for (size_t i = 0; i < plan->target_count; i++)
-		render_target(&plan->target[i], out);
-	for (size_t i = 0; i < plan->warnings.count; i++)
-		text_addf(out, "  warning %s\n", plan->warnings.item[i]);
-}
-
 void plan_release(struct plan *plan)
 {
 	if (!plan)
@@ -416,6 +396,7 @@ void plan_release(struct plan *plan)
 	layout_release(&plan->layout);
 	for (size_t i = 0; i < plan->target_count; i++) {
 		disk_release(&plan->target[i].disk);
+		layout_release(&plan->target[i].present);
 		growth_release(&plan->target[i].growth);
 	}
 	free(plan->target);

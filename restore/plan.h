@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
  * plan: everything that restoring an image onto disks will do, as a value. Made without writing;
- * everything that can be refused is refused while it is made. `restore --dry-run` prints the very
- * structure that `restore` carries out.
+ * everything that can be refused is refused while it is made. `v2p plan` prints the very structure
+ * that `restore` carries out.
  */
 #pragma once
 
@@ -20,6 +20,9 @@
 struct plan_target {
 	struct disk disk;
 	bool creates_file; /* the disk is a regular file that does not exist yet */
+	bool is_elsewhere; /* it is another machine's: it cannot be written to */
+	/* What is on it now and will be lost; disk_size 0: nothing that could be read. */
+	struct layout present;
 	struct growth growth;
 };
 
@@ -44,13 +47,15 @@ enum plan_blocks {
 
 /*
  * disks: paths or rules, see disk_choose(); a file that does not exist is made when its name holds
- * a
- * '/' or a '.'. The disks are found and their sizes compared with the image's, then the image is
- * checked (source_check), then the disks, then whether the one fits the other. With
- * PLAN_USED_BLOCKS, source->used is set.
+ * a '/' or a '.'. None at all: a plan that shows the image alone. The disks are found and their
+ * sizes compared with the image's, then the image is checked (source_check), then the disks, then
+ * whether the one fits the other. With PLAN_USED_BLOCKS, source->used is set.
+ *
+ * elsewhere: the disks of another machine, among which rules and paths below /dev are looked for;
+ * the plan shows what a restore would do there. NULL: this machine's.
  */
-int plan_make(struct source *source, const struct strings *disks, enum plan_blocks blocks,
-	      struct plan *out, struct error *err);
+int plan_make(struct source *source, const struct strings *disks, const struct disks *elsewhere,
+	      enum plan_blocks blocks, struct plan *out, struct error *err);
 
 /*
  * After a stream was written, and image_size was set to what it turned out to be: its table and
@@ -62,12 +67,15 @@ int plan_complete(struct plan *plan, struct plan_target *target, struct error *e
 enum plan_firmware { PLAN_FIRMWARE_BIOS, PLAN_FIRMWARE_UEFI, PLAN_FIRMWARE_UNKNOWN };
 
 /*
- * Can the adaptation stage make this image start with that firmware, as far as the image's
- * partition table and file systems tell? An error says what is in the way and what to do.
+ * Can the image hold a Linux system that the adaptation stage finds, and can it start with that
+ * firmware, as far as its partition table and file systems tell? An error says what is in the way
+ * and what to do.
  */
-int plan_check_adaptable(const struct plan *plan, enum plan_firmware firmware, struct error *err);
+int plan_check_root(const struct plan *plan, struct error *err);
+int plan_check_firmware(const struct plan *plan, enum plan_firmware firmware, struct error *err);
 
 json_object *plan_json(const struct plan *plan);
+/* For people, at most 80 columns wide. */
 void plan_render(const struct plan *plan, struct text *out);
 void plan_release(struct plan *plan);
 #define _cleanup_plan_ __attribute__((cleanup(plan_release)))
