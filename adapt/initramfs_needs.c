@@ -116,8 +116,11 @@ static void judge_device(struct search *search, const char *device)
 		strings_add_once(&needs->crypt, device + strlen(MAPPER));
 		return;
 	}
-	/* A guest that is a directory has no volume groups, but fstab names a mapped device. */
-	if (volume || has_prefix(device, MAPPER))
+	/* A guest that is a directory has no volume groups, but fstab names a mapped device; this
+	 * is how systemd names an encrypted one that crypttab does not know. */
+	if (has_prefix(device, MAPPER "luks-"))
+		needs->has_crypt = true;
+	else if (volume || has_prefix(device, MAPPER))
 		needs->has_lvm = true;
 	if (volume) {
 		_cleanup_free_ char *word = string_format("rd.lvm.lv=%s", volume);
@@ -185,7 +188,8 @@ static void judge_crypttab(struct search *search)
 		if (split_line(lines.item[i], &fields) >= 2 && is_opened_for_root(search, &fields))
 			strings_add_once(&search->needs->crypt, fields.item[0]);
 	}
-	search->needs->has_crypt = search->needs->crypt.count > 0;
+	if (search->needs->crypt.count)
+		search->needs->has_crypt = true;
 }
 
 /* Words that name volumes which the disk still has. */

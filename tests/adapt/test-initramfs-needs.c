@@ -92,8 +92,9 @@ static void the_encrypted_root_itself_is_found(void **state)
 {
 	struct fixture *f = *state;
 
-	open_guest(f, "/dev/mapper/luks-1 / xfs defaults 0 0\n",
-		   "luks-1 UUID=1 none\ndata UUID=2 /etc/key luks\nswap UUID=3 /dev/urandom swap\n");
+	open_guest(
+		f, "/dev/mapper/luks-1 / xfs defaults 0 0\n",
+		"luks-1 UUID=1 none\ndata UUID=2 /etc/key luks\nswap UUID=3 /dev/urandom swap\n");
 	find(f);
 	assert_crypt(f, "luks-1");
 	assert_false(f->needs.has_lvm);
@@ -103,7 +104,8 @@ static void a_passphrase_below_volumes_is_asked_for(void **state)
 {
 	struct fixture *f = *state;
 
-	open_guest(f, "/dev/vg0/root / ext4 defaults 0 1\n/dev/mapper/home /home ext4 defaults 0 2\n",
+	open_guest(f,
+		   "/dev/vg0/root / ext4 defaults 0 1\n/dev/mapper/home /home ext4 defaults 0 2\n",
 		   "vda5_crypt UUID=1 none luks,discard\nhome UUID=2 none luks\n");
 	strings_add(&f->guest.volume_groups, "vg0");
 	find(f);
@@ -170,7 +172,8 @@ static void crypttab_is_cut_down_to_what_opens_the_root(void **state)
 
 	(void)state;
 	strings_add(&needs.crypt, "b");
-	text = initramfs_crypttab(&needs, "# a comment\na UUID=1 none\nb\tUUID=2 none luks\n\nb2 x\n");
+	text = initramfs_crypttab(&needs,
+				  "# a comment\na UUID=1 none\nb\tUUID=2 none luks\n\nb2 x\n");
 	assert_string_equal(text, "b\tUUID=2 none luks\n");
 	initramfs_needs_release(&needs);
 }
