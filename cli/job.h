@@ -14,6 +14,7 @@ enum job_kind { JOB_PLAN, JOB_RESTORE };
 struct job {
 	enum job_kind kind;
 	struct profile profile;
+	enum initramfs_modules initramfs;
 	struct hardware hardware;
 	struct image_request image; /* borrows from options and profile */
 	struct strings disks;       /* paths or rules; at least one to restore to */

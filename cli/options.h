@@ -16,7 +16,8 @@ enum command_bit {
 	COMMAND_PROFILE = 1 << 4,
 	COMMAND_VERIFY = 1 << 5,
 	COMMAND_CHECKSUM = 1 << 6,
-	COMMAND_PLAN = 1 << 9, /* 7 and 8 are taken by drivers and pack */
+	COMMAND_DRIVERS = 1 << 7,
+	COMMAND_PLAN = 1 << 9, /* 8: pack */
 	COMMAND_ALL = ~0,
 };
 
@@ -24,7 +25,7 @@ struct options {
 	bool help, json, yes, dry_run, no_adapt, no_verify, resume, used_blocks, no_used_blocks;
 	bool force_boot_verdict;
 	char *format, *ca_file, *checksum, *signature, *key;
-	char *hardware, *pci_dump, *log, *progress, *root, *get, *report;
+	char *initramfs, *hardware, *pci_dump, *log, *progress, *root, *get, *report;
 	struct strings profiles;
 	struct strings arguments; /* what is not an option */
 };

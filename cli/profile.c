@@ -36,6 +36,7 @@ struct raw {
 
 static const char *const yes_no[] = {"yes", "no", NULL};
 static const char *const network_modes[] = {"map", "dhcp", "keep", NULL};
+static const char *const initramfs_modules[] = {"most", "list", NULL};
 static const char *const after_actions[] = {"reboot", "poweroff", "shell", NULL};
 
 /* A host name label or a fully qualified name, RFC 1123 section 2.1. */
@@ -89,6 +90,7 @@ static const struct key keys[] = {
 	{"Adapt", "enabled", RAW(adapt), yes_no, NULL, NULL},
 	{"Adapt", "skip", FIELD(skip), NULL, NULL, NULL},
 	{"Adapt", "force-boot-verdict", FIELD(force_boot_verdict), yes_no, NULL, NULL},
+	{"Adapt", "initramfs", FIELD(initramfs), initramfs_modules, NULL, NULL},
 	{"Network", "mode", RAW(network), network_modes, NULL, NULL},
 	{"Identity", "hostname", FIELD(hostname), NULL, check_hostname, "a host name"},
 	{"Report", "file", FIELD(report), NULL, NULL, NULL},
@@ -461,6 +463,7 @@ void profile_release(struct profile *profile)
 		&profile->verify,
 		&profile->used_blocks,
 		&profile->force_boot_verdict,
+		&profile->initramfs,
 	};
 
 	for (size_t i = 0; i < array_length(fields); i++)

@@ -7,7 +7,8 @@
  *   [Image]    path (relative to the profile's own directory), format, checksum, signature, key,
  *              ca-file (these four: see v2p(8) --checksum; files as path)
  *   [Disk]     rule (a path or a rule, see disk.h), resume, verify, used-blocks = yes|no
- *   [Adapt]    enabled = yes|no, skip = names of steps, force-boot-verdict = yes|no
+ *   [Adapt]    enabled = yes|no, skip = names of steps, force-boot-verdict = yes|no,
+ *              initramfs = most|list
  *   [Network]  mode = map|dhcp|keep
  *   [Identity] hostname
  *   [Report]   file
@@ -37,6 +38,7 @@ struct profile {
 	bool adapt;
 	char *skip;               /* names of steps, separated by commas or spaces */
 	char *force_boot_verdict; /* "yes", "no" or NULL */
+	char *initramfs;          /* "most", "list" or NULL */
 	enum network_mode network;
 	char *hostname, *report;
 	char *after;
