@@ -7,22 +7,10 @@
 #include "base/version.h"
 #include "cli/command.h"
 
-/* Commands that have their place and no code yet say so instead of doing half of it. */
-static enum exit_status not_supported(const struct options *options, struct output *output,
-				      struct error *err)
-{
-	(void)options;
-	(void)output;
-	error_set(err, "this command is not supported yet; `v2p restore --dry-run` shows what a "
-		       "restore would do, and every restore proves its adaptation");
-	return EXIT_USAGE;
-}
-
 static const struct command commands[] = {
 	{"inspect", "IMAGE|DISK", "what is in there: table, file systems, OS, kernels, network",
-	 "Shows format and partition table of an image. Of a disk, a raw image or a tree (--root) "
-	 "it "
-	 "also shows the Linux system in it; that takes root, and changes nothing.",
+	 "Shows format and partition table of an image, and the Linux system in it (of a tree: "
+	 "--root). The latter takes root; nothing is changed.",
 	 COMMAND_INSPECT, command_inspect},
 	{"detect", "", "this machine: devices, disks, NICs, firmware, DMI",
 	 "Shows the hardware that v2p would adapt a system to. The JSON can be saved and given to "
