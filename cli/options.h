@@ -16,7 +16,8 @@ enum command_bit {
 	COMMAND_PROFILE = 1 << 4,
 	COMMAND_VERIFY = 1 << 5,
 	COMMAND_CHECKSUM = 1 << 6,
-	COMMAND_PLAN = 1 << 9, /* 7 and 8 are taken by drivers and pack */
+	COMMAND_DRIVERS = 1 << 7,
+	COMMAND_PLAN = 1 << 9, /* 8 is that of pack */
 	COMMAND_ALL = ~0,
 };
 
