@@ -7,17 +7,6 @@
 #include "base/version.h"
 #include "cli/command.h"
 
-/* Commands that have their place and no code yet say so instead of doing half of it. */
-static enum exit_status not_supported(const struct options *options, struct output *output,
-				      struct error *err)
-{
-	(void)options;
-	(void)output;
-	error_set(err, "this command is not supported yet; `v2p restore --dry-run` shows what a "
-		       "restore would do, and every restore proves its adaptation");
-	return EXIT_USAGE;
-}
-
 static const struct command commands[] = {
 	{"inspect", "IMAGE|DISK", "what is in there: table, file systems, OS, kernels, network",
 	 "Shows format and partition table of an image. Of a disk, a raw image or a tree (--root) "

@@ -17,7 +17,7 @@ enum command_bit {
 	COMMAND_VERIFY = 1 << 5,
 	COMMAND_CHECKSUM = 1 << 6,
 	COMMAND_DRIVERS = 1 << 7,
-	COMMAND_PLAN = 1 << 9, /* 8 is that of pack */
+	COMMAND_PLAN = 1 << 9,
 	COMMAND_ALL = ~0,
 };
 

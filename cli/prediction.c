@@ -94,7 +94,7 @@ static void add_kernel(struct maker *maker, const struct guest_kernel *kernel)
 	if (kernel != maker->kernel && clock_seconds() - maker->start > KERNELS_LIMIT_SECONDS)
 		error_set(&why_not, "reading the image takes too long");
 	else if (look_up(maker, kernel, out, &why_not) == 0)
-		out->can_start = boot_answer_can_start(&out->matches, &out->hazards);
+		out->can_start = boot_answer_can_start(&out->hazards);
 	if (why_not.text)
 		out->why_not = string_copy(error_text(&why_not));
 }
