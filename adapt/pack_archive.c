@@ -6,10 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/scope.h"
 
 enum { INPUT = 64 << 10 };
+
+int pack_archive_fd(void *context, void *data, size_t capacity, size_t *got, struct error *err)
+{
+	const int *fd = context;
+	ssize_t n;
+
+	do
+		n = read(*fd, data, capacity);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return error_sys(err, errno, "read it");
+	*got = (size_t)n;
+	return 0;
+}
 
 static la_ssize_t give_input(struct archive *handle, void *context, const void **out)
 {

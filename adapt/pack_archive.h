@@ -28,6 +28,9 @@ enum pack_archive_format {
 typedef int (*pack_archive_source)(void *context, void *data, size_t capacity, size_t *got,
 				   struct error *err);
 
+/* A source: context points to a descriptor, which is read from its offset on. */
+int pack_archive_fd(void *context, void *data, size_t capacity, size_t *got, struct error *err);
+
 struct pack_archive {
 	struct archive *archive;
 	pack_archive_source source;
