@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "adapt/driver_candidates.h"
+
+#include <stdlib.h>
+
+static int compare_candidates(const struct candidate *a, const struct candidate *b)
+{
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	/* What is built in is there before any module. */
+	return (int)b->fact->is_builtin - (int)a->fact->is_builtin;
+}
+
+/* Inserts behind its equals: the index's own order is the last to decide. */
+static void insert(struct candidate *list, size_t count, struct candidate new)
+{
+	size_t at = count;
+
+	while (at > 0 && compare_candidates(&list[at - 1], &new) > 0) {
+		list[at] = list[at - 1];
+		at--;
+	}
+	list[at] = new;
+}
+
+static const struct module_fact *find_usual(const struct module_index *index,
+					    const struct device_class *class)
+{
+	const struct strings *modules =
+		*class->usual ? module_index_find(index, class->usual) : NULL;
+	const struct module_fact *fact =
+		modules && modules->count ? module_index_fact(index, modules->item[0]) : NULL;
+
+	return !index->knows_builtin_aliases && fact && fact->is_builtin ? fact : NULL;
+}
+
+void candidates_ask(const struct drivers_db *db, const struct device *device,
+		    struct strings *questions)
+{
+	const struct device_class *class = drivers_db_class(db, device);
+
+	strings_add_once(questions, device->modalias);
+	if (*class->usual)
+		strings_add_once(questions, class->usual);
+}
+
+void candidates_find(const struct drivers_db *db, const struct module_index *index,
+		     const struct device *device, struct candidates *out)
+{
+	const struct strings *modules = module_index_find(index, device->modalias);
+
+	*out = (struct candidates){0};
+	out->item = calloc(modules ? modules->count + 1 : 1, sizeof(*out->item));
+	if (!out->item)
+		abort();
+	for (size_t i = 0; modules && i < modules->count; i++) {
+		const struct module_fact *fact = module_index_fact(index, modules->item[i]);
+
+		if (!fact || (!fact->is_builtin && !*fact->file))
+			continue;
+		insert(out->item, out->count++,
+		       (struct candidate){fact, drivers_db_rank(db, fact->name, device)});
+	}
+	if (out->count == 0)
+		out->usual = find_usual(index, drivers_db_class(db, device));
+}
+
+void candidates_release(struct candidates *candidates)
+{
+	if (!candidates)
+		return;
+	free(candidates->item);
+	*candidates = (struct candidates){0};
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* driver_candidates: the modules of one kernel that match one device, in the order in which they
+ * are expected to bind. */
+#pragma once
+
+#include "adapt/drivers_db.h"
+#include "adapt/module_index.h"
+
+struct candidate {
+	const struct module_fact *fact; /* borrowed from the index */
+	int rank;                       /* RANK_FALLBACK and more: named when no other matches */
+};
+
+struct candidates {
+	struct candidate *item; /* best first */
+	size_t count;
+	/* Nothing matches, but the driver of the whole class is built into a kernel whose index
+	 * does not tell built-in aliases. */
+	const struct module_fact *usual; /* or NULL */
+};
+
+/* Adds what the index has to be asked about this device. */
+void candidates_ask(const struct drivers_db *db, const struct device *device,
+		    struct strings *questions);
+void candidates_find(const struct drivers_db *db, const struct module_index *index,
+		     const struct device *device, struct candidates *out);
+void candidates_release(struct candidates *candidates);
+#define _cleanup_candidates_ __attribute__((cleanup(candidates_release)))
