@@ -6,6 +6,8 @@
 
 #include "base/scope.h"
 
+enum { WIDTH = 100 }; /* of lines that are made of words */
+
 static const char *const kind_names[] = {"modules", "package", "firmware"};
 
 const char *pack_kind_name(enum pack_kind kind)
@@ -60,6 +62,22 @@ static void write_word(struct text *out, const char *key, const char *value)
 		text_addf(out, "%s = %s\n", key, value);
 }
 
+/* As many names a line as it holds. */
+static void write_modules(struct text *out, const struct strings *modules)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < modules->count; i++) {
+		if (width == 0 || width + 1 + strlen(modules->item[i]) > WIDTH) {
+			text_add(out, width ? "\nmodules =" : "modules =");
+			width = strlen("modules =");
+		}
+		text_addf(out, " %s", modules->item[i]);
+		width += 1 + strlen(modules->item[i]);
+	}
+	text_add(out, width ? "\n" : "");
+}
+
 static void write_entry(const struct pack_entry *entry, struct text *out)
 {
 	char sum[2 * SHA256_LENGTH + 1];
@@ -82,6 +100,7 @@ static void write_entry(const struct pack_entry *entry, struct text *out)
 			  entry->file[i].path);
 	}
 	write_list(out, "firmware", &entry->firmware);
+	write_modules(out, &entry->modules);
 	write_pairs(out, "wants-firmware", &entry->wants);
 	write_pairs(out, "modalias", &entry->modaliases);
 }
@@ -114,8 +133,8 @@ static void release_pairs(struct pack_pairs *pairs)
 
 static void release_entry(struct pack_entry *entry)
 {
-	struct strings *lists[] = {&entry->kernels, &entry->distributions, &entry->depends,
-				   &entry->provides, &entry->firmware};
+	struct strings *lists[] = {&entry->kernels,  &entry->distributions, &entry->depends,
+				   &entry->provides, &entry->firmware,      &entry->modules};
 
 	for (size_t i = 0; i < array_length(lists); i++)
 		strings_release(lists[i]);

@@ -57,6 +57,7 @@ struct pack_entry {
 	size_t file_count;
 	struct pack_pairs modaliases; /* glob, module */
 	struct pack_pairs wants;      /* module, firmware file */
+	struct strings modules; /* of a package: names of all that it brings or has built in */
 	/* Of a package. */
 	char *package, *version;
 	struct strings depends;  /* clauses as in a .deb's Depends: "a (>= 1) | b" */

@@ -117,6 +117,16 @@ static int take_modalias(struct pack_entry *entry, char *value, struct error *er
 	return 0;
 }
 
+static int take_modules(struct pack_entry *entry, char *value, struct error *err)
+{
+	for (const char *word = next_word(&value); *word; word = next_word(&value)) {
+		if (!is_word(word, "_-.+"))
+			return error_set(err, "\"%s\" is not the name of a module", word);
+		strings_add(&entry->modules, word);
+	}
+	return 0;
+}
+
 static int take_wants(struct pack_entry *entry, char *value, struct error *err)
 {
 	const char *module = next_word(&value), *file = string_trim(value);
@@ -202,6 +212,7 @@ static const struct key keys[] = {
 	{"architecture", ANY_KIND, take_architecture},
 	{"modalias", KIND(PACK_MODULES) | KIND(PACK_PACKAGE), take_modalias},
 	{"wants-firmware", KIND(PACK_MODULES) | KIND(PACK_PACKAGE), take_wants},
+	{"modules", KIND(PACK_PACKAGE), take_modules},
 	{"package", KIND(PACK_PACKAGE), take_package},
 	{"version", KIND(PACK_PACKAGE), take_version},
 	{"depends", KIND(PACK_PACKAGE), take_depends},
