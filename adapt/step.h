@@ -48,6 +48,12 @@ enum network_mode {
 	NETWORK_KEEP, /* leave the network alone */
 };
 
+/* Which drivers go into an initramfs that is built now (adapt/step_initramfs.c). */
+enum initramfs_modules {
+	INITRAMFS_MOST, /* those of all storage that there is, and what this machine needs (default) */
+	INITRAMFS_LIST, /* what this machine needs, where the guest's tool can do that */
+};
+
 /* What all steps see. hardware, db and report are borrowed. */
 struct adaptation {
 	struct guest *guest;
@@ -55,6 +61,7 @@ struct adaptation {
 	const struct drivers_db *db;
 	struct report *report;
 	enum network_mode network;
+	enum initramfs_modules initramfs;
 	char *hostname; /* new one, or NULL: kept */
 	/* Called before each change is carried out; NULL: never. */
 	void (*progress)(void *context, const struct change *change);

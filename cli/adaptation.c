@@ -53,6 +53,19 @@ int adaptation_check_skip(const char *skip, struct error *err)
 	return 0;
 }
 
+int adaptation_initramfs(const char *name, enum initramfs_modules *out, struct error *err)
+{
+	static const char *const names[] = {"most", "list"};
+
+	*out = INITRAMFS_MOST;
+	for (size_t i = 0; name && i < array_length(names); i++)
+		if (strcmp(name, names[i]) == 0) {
+			*out = (enum initramfs_modules)i;
+			return 0;
+		}
+	return name ? error_set(err, "--initramfs %s: it is most or list", name) : 0;
+}
+
 static int plan_steps(struct adaptation *adaptation, const struct adaptation_request *request,
 		      struct changes *changes, struct error *err)
 {
@@ -124,6 +137,7 @@ int adaptation_run(struct guest *guest, const struct hardware *hardware,
 		.hardware = hardware,
 		.report = report,
 		.network = request->network,
+		.initramfs = request->initramfs,
 		.hostname = (char *)request->hostname,
 		.progress = say_change,
 		.progress_context = output,

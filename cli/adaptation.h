@@ -17,6 +17,7 @@
 
 struct adaptation_request {
 	enum network_mode network;
+	enum initramfs_modules initramfs;
 	const char *hostname; /* or NULL */
 	const char *skip;     /* names of steps to leave out, or NULL */
 	bool dry_run;         /* plan only; the changes are in the report with their diffs */
@@ -24,6 +25,8 @@ struct adaptation_request {
 
 /* Is every name in skip that of a step? */
 int adaptation_check_skip(const char *skip, struct error *err);
+/* "most", "list"; NULL: the default. */
+int adaptation_initramfs(const char *name, enum initramfs_modules *out, struct error *err);
 /*
  * Changes, proofs and timings go to report, which is also left in the guest as
  * /var/lib/v2p/report.json when anything was changed.

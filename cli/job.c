@@ -66,7 +66,9 @@ int job_make(const struct options *options, struct job *job, struct error *err)
 	if ((job->adapt || options->profiles.count > 0) &&
 	    adaptation_hardware(options, &job->hardware, err) < 0)
 		return -1;
-	if (read_profile(options, job, err) < 0)
+	if (read_profile(options, job, err) < 0 ||
+	    adaptation_initramfs(first_given(options->initramfs, job->profile.initramfs),
+				 &job->initramfs, err) < 0)
 		return -1;
 	take_image(options, job);
 	take_disks(options, job);

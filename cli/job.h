@@ -10,6 +10,7 @@
 
 struct job {
 	struct profile profile;
+	enum initramfs_modules initramfs;
 	struct hardware hardware;
 	struct image_request image; /* borrows from options and profile */
 	struct strings disks;       /* paths or rules, at least one */

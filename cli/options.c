@@ -37,6 +37,8 @@ static const struct option_row rows[] = {
 	{"--hardware", "FILE", "a saved `v2p detect --json`: adapt for that machine",
 	 COMMAND_DETECT | COMMAND_RESTORE | COMMAND_ADAPT | COMMAND_PROFILE, STRING(hardware)},
 	{"--help", NULL, "this text", (unsigned int)COMMAND_ALL, FLAG(help)},
+	{"--initramfs", "MODE", "drivers in it: most (default), or list: of this machine alone",
+	 COMMAND_RESTORE | COMMAND_ADAPT, STRING(initramfs)},
 	{"--json", NULL, "one JSON document instead of text",
 	 (unsigned int)COMMAND_ALL & ~COMMAND_CHECKSUM, FLAG(json)},
 	{"--key", "FILE", "key of --signature: OpenPGP keyring or minisign public key", READS_IMAGE,

@@ -22,7 +22,7 @@ enum command_bit {
 struct options {
 	bool help, json, yes, dry_run, no_adapt, no_verify, resume, used_blocks, no_used_blocks;
 	char *format, *ca_file, *checksum, *signature, *key;
-	char *hardware, *pci_dump, *log, *progress, *root, *get, *report;
+	char *initramfs, *hardware, *pci_dump, *log, *progress, *root, *get, *report;
 	struct strings profiles;
 	struct strings arguments; /* what is not an option */
 };

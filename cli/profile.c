@@ -36,6 +36,7 @@ struct raw {
 
 static const char *const yes_no[] = {"yes", "no", NULL};
 static const char *const network_modes[] = {"map", "dhcp", "keep", NULL};
+static const char *const initramfs_modules[] = {"most", "list", NULL};
 static const char *const after_actions[] = {"reboot", "poweroff", "shell", NULL};
 
 /* A host name label or a fully qualified name, RFC 1123 section 2.1. */
@@ -88,6 +89,7 @@ static const struct key keys[] = {
 	{"Disk", "used-blocks", FIELD(used_blocks), yes_no, NULL, NULL},
 	{"Adapt", "enabled", RAW(adapt), yes_no, NULL, NULL},
 	{"Adapt", "skip", FIELD(skip), NULL, NULL, NULL},
+	{"Adapt", "initramfs", FIELD(initramfs), initramfs_modules, NULL, NULL},
 	{"Network", "mode", RAW(network), network_modes, NULL, NULL},
 	{"Identity", "hostname", FIELD(hostname), NULL, check_hostname, "a host name"},
 	{"Report", "file", FIELD(report), NULL, NULL, NULL},
@@ -437,12 +439,14 @@ json_object *profile_json(const struct profile *profile)
 void profile_release(struct profile *profile)
 {
 	char **fields[] = {
-		&profile->origin,    &profile->vendor,      &profile->product, &profile->serial,
-		&profile->board,     &profile->mac,         &profile->pci,     &profile->disk_size,
-		&profile->skip,      &profile->image,       &profile->format,  &profile->rule,
-		&profile->hostname,  &profile->report,      &profile->after,   &profile->checksum,
-		&profile->signature, &profile->key,         &profile->ca_file, &profile->resume,
-		&profile->verify,    &profile->used_blocks,
+		&profile->origin,      &profile->vendor,    &profile->product,
+		&profile->serial,      &profile->board,     &profile->mac,
+		&profile->pci,         &profile->disk_size, &profile->skip,
+		&profile->image,       &profile->format,    &profile->rule,
+		&profile->hostname,    &profile->report,    &profile->after,
+		&profile->checksum,    &profile->signature, &profile->key,
+		&profile->ca_file,     &profile->resume,    &profile->verify,
+		&profile->used_blocks, &profile->initramfs,
 	};
 
 	for (size_t i = 0; i < array_length(fields); i++)

@@ -7,7 +7,7 @@
  *   [Image]    path (relative to the profile's own directory), format, checksum, signature, key,
  *              ca-file (these four: see v2p(8) --checksum; files as path)
  *   [Disk]     rule (a path or a rule, see disk.h), resume, verify, used-blocks = yes|no
- *   [Adapt]    enabled = yes|no, skip = names of steps
+ *   [Adapt]    enabled = yes|no, skip = names of steps, initramfs = most|list
  *   [Network]  mode = map|dhcp|keep
  *   [Identity] hostname
  *   [Report]   file
@@ -35,7 +35,8 @@ struct profile {
 	char *rule;
 	char *resume, *verify, *used_blocks; /* "yes", "no" or NULL */
 	bool adapt;
-	char *skip; /* names of steps, separated by commas or spaces */
+	char *skip;      /* names of steps, separated by commas or spaces */
+	char *initramfs; /* "most", "list" or NULL */
 	enum network_mode network;
 	char *hostname, *report;
 	char *after;

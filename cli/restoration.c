@@ -238,6 +238,7 @@ static int adapt_disk(struct restoration *run, const struct disk *disk, struct e
 	struct job *job = run->job;
 	const struct adaptation_request request = {
 		.network = job->profile.network,
+		.initramfs = job->initramfs,
 		.hostname = job->profile.hostname,
 		.skip = job->profile.skip,
 	};
