@@ -18,9 +18,10 @@
 struct adaptation_request {
 	enum network_mode network;
 	enum initramfs_modules initramfs;
-	const char *hostname; /* or NULL */
-	const char *skip;     /* names of steps to leave out, or NULL */
-	bool dry_run;         /* plan only; the changes are in the report with their diffs */
+	const char *hostname;      /* or NULL */
+	const char *skip;          /* names of steps to leave out, or NULL */
+	const struct packs *packs; /* driver packs at hand, or NULL */
+	bool dry_run;              /* plan only; the changes are in the report with their diffs */
 };
 
 /* Is every name in skip that of a step? */
