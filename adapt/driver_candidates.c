@@ -5,6 +5,8 @@
 
 static int compare_candidates(const struct candidate *a, const struct candidate *b)
 {
+	if (a->blacklisting != b->blacklisting)
+		return a->blacklisting < b->blacklisting ? -1 : 1;
 	if (a->rank != b->rank)
 		return a->rank < b->rank ? -1 : 1;
 	/* What is built in is there before any module. */
@@ -44,10 +46,23 @@ void candidates_ask(const struct drivers_db *db, const struct device *device,
 		strings_add_once(questions, class->usual);
 }
 
+static struct candidate judge(const struct drivers_db *db, const struct blacklist *blacklist,
+			      const struct device *device, const struct module_fact *fact)
+{
+	struct candidate new = {.fact = fact, .rank = drivers_db_rank(db, fact->name, device)};
+
+	new.blacklisting =
+		fact->is_builtin ? blacklist_find_builtin(blacklist, fact->name, &new.by)
+				 : blacklist_find(blacklist, fact->name, device->modalias, &new.by);
+	return new;
+}
+
 void candidates_find(const struct drivers_db *db, const struct module_index *index,
-		     const struct device *device, struct candidates *out)
+		     const struct blacklist *blacklist, const struct device *device,
+		     struct candidates *out)
 {
 	const struct strings *modules = module_index_find(index, device->modalias);
+	const struct module_fact *usual;
 
 	*out = (struct candidates){0};
 	out->item = calloc(modules ? modules->count + 1 : 1, sizeof(*out->item));
@@ -56,13 +71,12 @@ void candidates_find(const struct drivers_db *db, const struct module_index *ind
 	for (size_t i = 0; modules && i < modules->count; i++) {
 		const struct module_fact *fact = module_index_fact(index, modules->item[i]);
 
-		if (!fact || (!fact->is_builtin && !*fact->file))
-			continue;
-		insert(out->item, out->count++,
-		       (struct candidate){fact, drivers_db_rank(db, fact->name, device)});
+		if (fact && (fact->is_builtin || *fact->file))
+			insert(out->item, out->count++, judge(db, blacklist, device, fact));
 	}
-	if (out->count == 0)
-		out->usual = find_usual(index, drivers_db_class(db, device));
+	usual = out->count ? NULL : find_usual(index, drivers_db_class(db, device));
+	if (usual)
+		out->item[out->count++] = judge(db, blacklist, device, usual);
 }
 
 void candidates_release(struct candidates *candidates)

@@ -3,20 +3,25 @@
 
 #include "adapt/driver_candidates.h"
 #include "adapt/drivers.h"
+#include "adapt/root_chain.h"
 #include "base/scope.h"
 
 /* What drivers_for_boot() works on. */
 struct boot {
 	const struct drivers_db *db;
 	const struct hardware *hardware;
+	const struct guest *guest;
 	const char *release;
+	struct root_chain chain;
+	struct blacklist blacklist;
 	struct module_index index;
-	bool knows_way; /* some device is marked for_root */
 	struct driver_set *set;
 };
 
 static void boot_release(struct boot *boot)
 {
+	root_chain_release(&boot->chain);
+	blacklist_release(&boot->blacklist);
 	module_index_release(&boot->index);
 }
 
@@ -26,29 +31,29 @@ static bool is_role(const struct device_class *class, const char *role)
 }
 
 /*
- * Every storage controller, so that a disk that is moved to another port is still found. What hangs
- * on controllers, and USB, is left out where the way to the disk is known: a disk there is the
- * rescue medium.
+ * Every storage controller, so that a disk that is moved to another port is still found, and the
+ * way to the root. What hangs on controllers, and USB, is left out where that way is known: a disk
+ * there is the rescue medium.
  */
-static bool is_wanted(const struct boot *boot, const struct device *device)
+static bool is_wanted(const struct boot *boot, size_t index)
 {
-	const struct device_class *class = drivers_db_class(boot->db, device);
+	const struct device_class *class =
+		drivers_db_class(boot->db, &boot->hardware->device[index]);
 
 	if (class->need == NEED_NONE)
 		return false;
-	if (device->for_root || is_role(class, "storage"))
+	if (boot->chain.is_critical[index] || is_role(class, "storage"))
 		return true;
-	return !boot->knows_way && (is_role(class, "usb") || is_role(class, "disk"));
+	return boot->chain.is_way_assumed && (is_role(class, "usb") || is_role(class, "disk"));
 }
 
 /* Does the machine not start without a driver for this? */
-static bool is_on_way(const struct boot *boot, const struct device *device)
+static bool is_needed(const struct boot *boot, size_t index)
 {
-	const struct device_class *class = drivers_db_class(boot->db, device);
+	const struct device_class *class =
+		drivers_db_class(boot->db, &boot->hardware->device[index]);
 
-	if (boot->knows_way)
-		return device->for_root && class->need == NEED_REQUIRED;
-	return is_role(class, "storage");
+	return boot->chain.is_critical[index] && class->need == NEED_REQUIRED;
 }
 
 /* Adds the modules that must be there before this one, and its own file. */
@@ -80,69 +85,149 @@ static void add_named(struct boot *boot, const char *name)
 	require(boot, fact);
 }
 
-static void add_device(struct boot *boot, const struct device *device)
+/* By name or alias; false: this kernel has nothing of that name. */
+static bool add_asked(struct boot *boot, const char *question)
 {
-	_cleanup_candidates_ struct candidates candidates = {0};
-
-	candidates_find(boot->db, &boot->index, device, &candidates);
-	for (size_t i = 0; i < candidates.count; i++)
-		if (i == 0 || candidates.item[i].rank < RANK_FALLBACK)
-			add_named(boot, candidates.item[i].fact->name);
-	if (!candidates.count && !candidates.usual && is_on_way(boot, device))
-		strings_addf(&boot->set->missing, "kernel %s has no driver for %s %s (%s)",
-			     boot->release, device->slot, device->name ? device->name : "",
-			     device->modalias);
-}
-
-static void add_disk_module(struct boot *boot, const struct disk_module *row, bool is_needed)
-{
-	const struct strings *modules = module_index_find(&boot->index, row->module);
+	const struct strings *modules = module_index_find(&boot->index, question);
 
 	for (size_t i = 0; modules && i < modules->count; i++)
 		add_named(boot, modules->item[i]);
-	if (is_needed && row->need == NEED_REQUIRED && (!modules || modules->count == 0))
-		strings_addf(&boot->set->missing, "kernel %s has no %s, which %s disks need",
-			     boot->release, row->module, row->transport);
+	return modules && modules->count;
 }
 
-/* The disk drivers for what the wanted controllers carry. */
+static void add_before(struct boot *boot, const char *module)
+{
+	_cleanup_strings_ struct strings before = {0};
+
+	drivers_db_preloads(boot->db, module, &before);
+	for (size_t i = 0; i < before.count; i++)
+		add_asked(boot, before.item[i]);
+}
+
+static void complain(struct boot *boot, const struct device *device,
+		     const struct candidate *refused)
+{
+	const char *name = device->name ? device->name : "";
+
+	if (!refused)
+		strings_addf(&boot->set->missing, "kernel %s has no driver for %s %s (%s)",
+			     boot->release, device->slot, name, device->modalias);
+	else
+		strings_addf(&boot->set->missing,
+			     "kernel %s does not load %s, the driver for %s %s: %s", boot->release,
+			     refused->fact->name, device->slot, name, refused->by);
+}
+
+static void add_device(struct boot *boot, size_t index)
+{
+	const struct device *device = &boot->hardware->device[index];
+	_cleanup_candidates_ struct candidates candidates = {0};
+	const struct candidate *first;
+
+	candidates_find(boot->db, &boot->index, &boot->blacklist, device, &candidates);
+	first = candidates.count ? &candidates.item[0] : NULL;
+	for (size_t i = 0; i < candidates.count; i++) {
+		if (i > 0 && candidates.item[i].rank >= RANK_FALLBACK)
+			continue;
+		add_before(boot, candidates.item[i].fact->name);
+		add_named(boot, candidates.item[i].fact->name);
+	}
+	if ((!first || first->blacklisting == BLACKLIST_ALWAYS) && is_needed(boot, index))
+		complain(boot, device, first);
+}
+
+static void add_link(struct boot *boot, const struct root_link *link)
+{
+	bool is_there = link->alias && add_asked(boot, link->alias);
+
+	if (is_there || add_asked(boot, link->module) || !link->is_required)
+		return;
+	strings_addf(&boot->set->missing, "kernel %s has no %s (%s)", boot->release, link->module,
+		     link->why);
+}
+
+/* Disks that hang on controllers which do not lead to the root: named where the module exists. */
 static void add_disk_modules(struct boot *boot)
 {
 	size_t count;
 	const struct disk_module *rows = drivers_db_disk_modules(boot->db, &count);
 
-	for (size_t i = 0; i < count; i++) {
-		bool is_present = false, is_needed = false;
+	for (size_t i = 0; i < boot->hardware->device_count; i++) {
+		const struct device_class *class =
+			drivers_db_class(boot->db, &boot->hardware->device[i]);
 
-		for (size_t j = 0; j < boot->hardware->device_count; j++) {
-			const struct device *device = &boot->hardware->device[j];
-			const char *transport = drivers_db_class(boot->db, device)->transport;
-
-			if (strcmp(transport, rows[i].transport) != 0 || !is_wanted(boot, device))
-				continue;
-			is_present = true;
-			is_needed = is_needed || is_on_way(boot, device);
-		}
-		if (is_present)
-			add_disk_module(boot, &rows[i], is_needed);
+		for (size_t j = 0; is_wanted(boot, i) && j < count; j++)
+			if (strcmp(class->transport, rows[j].transport) == 0)
+				add_asked(boot, rows[j].module);
 	}
 }
 
-static int ask_for_boot(struct boot *boot, const struct guest *guest,
-			const struct strings *extra_modules, struct error *err)
+static void add_questions(struct boot *boot, const struct strings *extra_modules,
+			  struct strings *questions)
 {
-	_cleanup_strings_ struct strings questions = {0};
 	size_t count;
 	const struct disk_module *rows = drivers_db_disk_modules(boot->db, &count);
 
 	for (size_t i = 0; i < count; i++)
-		strings_add_once(&questions, rows[i].module);
+		strings_add_once(questions, rows[i].module);
+	for (size_t i = 0; i < boot->chain.link_count; i++) {
+		strings_add_once(questions, boot->chain.link[i].module);
+		if (boot->chain.link[i].alias)
+			strings_add_once(questions, boot->chain.link[i].alias);
+	}
 	for (size_t i = 0; i < extra_modules->count; i++)
-		strings_add_once(&questions, extra_modules->item[i]);
+		strings_add_once(questions, extra_modules->item[i]);
 	for (size_t i = 0; i < boot->hardware->device_count; i++)
-		if (is_wanted(boot, &boot->hardware->device[i]))
-			candidates_ask(boot->db, &boot->hardware->device[i], &questions);
-	return module_index_ask(guest, boot->release, &questions, &boot->index, err);
+		if (is_wanted(boot, i))
+			candidates_ask(boot->db, &boot->hardware->device[i], questions);
+}
+
+static void add_preloads(const struct boot *boot, const struct strings *extra_modules,
+			 struct strings *questions)
+{
+	for (size_t i = 0; i < extra_modules->count; i++)
+		drivers_db_preloads(boot->db, extra_modules->item[i], questions);
+	for (size_t i = 0; i < boot->hardware->device_count; i++) {
+		_cleanup_candidates_ struct candidates candidates = {0};
+
+		if (!is_wanted(boot, i))
+			continue;
+		candidates_find(boot->db, &boot->index, &boot->blacklist,
+				&boot->hardware->device[i], &candidates);
+		for (size_t j = 0; j < candidates.count; j++)
+			drivers_db_preloads(boot->db, candidates.item[j].fact->name, questions);
+	}
+}
+
+/* Twice: what has to be loaded before a driver is known when the driver is. */
+static int ask_index(struct boot *boot, const struct strings *extra_modules, struct error *err)
+{
+	_cleanup_strings_ struct strings questions = {0};
+	size_t before;
+
+	add_questions(boot, extra_modules, &questions);
+	if (module_index_ask(boot->guest, boot->release, &questions, &boot->index, err) < 0)
+		return -1;
+	before = questions.count;
+	add_preloads(boot, extra_modules, &questions);
+	if (questions.count == before)
+		return 0;
+	module_index_release(&boot->index);
+	return module_index_ask(boot->guest, boot->release, &questions, &boot->index, err);
+}
+
+static void add_all(struct boot *boot, const struct strings *extra_modules)
+{
+	for (size_t i = 0; i < boot->hardware->device_count; i++)
+		if (is_wanted(boot, i))
+			add_device(boot, i);
+	add_disk_modules(boot);
+	for (size_t i = 0; i < boot->chain.link_count; i++)
+		add_link(boot, &boot->chain.link[i]);
+	for (size_t i = 0; i < extra_modules->count; i++) {
+		add_before(boot, extra_modules->item[i]);
+		add_asked(boot, extra_modules->item[i]);
+	}
 }
 
 int drivers_for_boot(const struct drivers_db *db, const struct hardware *hardware,
@@ -150,24 +235,14 @@ int drivers_for_boot(const struct drivers_db *db, const struct hardware *hardwar
 		     const struct strings *extra_modules, struct driver_set *out, struct error *err)
 {
 	_cleanup_(boot_release) struct boot boot = {
-		.db = db, .hardware = hardware, .release = release, .set = out};
+		.db = db, .hardware = hardware, .guest = guest, .release = release, .set = out};
 
 	*out = (struct driver_set){0};
-	for (size_t i = 0; i < hardware->device_count; i++)
-		boot.knows_way = boot.knows_way || hardware->device[i].for_root;
-	if (ask_for_boot(&boot, guest, extra_modules, err) < 0)
+	if (root_chain_find(db, hardware, guest, &boot.chain, err) < 0 ||
+	    blacklist_read(guest, release, &boot.blacklist, err) < 0 ||
+	    ask_index(&boot, extra_modules, err) < 0)
 		return -1;
-	for (size_t i = 0; i < hardware->device_count; i++)
-		if (is_wanted(&boot, &hardware->device[i]))
-			add_device(&boot, &hardware->device[i]);
-	add_disk_modules(&boot);
-	for (size_t i = 0; i < extra_modules->count; i++) {
-		const struct strings *modules =
-			module_index_find(&boot.index, extra_modules->item[i]);
-
-		for (size_t j = 0; modules && j < modules->count; j++)
-			add_named(&boot, modules->item[j]);
-	}
+	add_all(&boot, extra_modules);
 	return 0;
 }
 

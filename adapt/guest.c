@@ -316,6 +316,7 @@ static void release_mounts(struct guest *guest)
 {
 	for (size_t i = 0; i < guest->mount_count; i++) {
 		free(guest->mount[i].device);
+		free(guest->mount[i].volume);
 		free(guest->mount[i].where);
 		free(guest->mount[i].filesystem);
 		free(guest->mount[i].uuid);

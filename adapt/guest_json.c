@@ -28,6 +28,7 @@ static json_object *mounts_json(const struct guest *guest)
 
 		json_object_object_add(entry, "where", json_string_or_null(mount->where));
 		json_object_object_add(entry, "device", json_string_or_null(mount->device));
+		json_object_object_add(entry, "volume", json_string_or_null(mount->volume));
 		json_object_object_add(entry, "filesystem", json_string_or_null(mount->filesystem));
 		json_object_object_add(entry, "uuid", json_string_or_null(mount->uuid));
 		json_object_object_add(entry, "partition", json_object_new_int(mount->partition));

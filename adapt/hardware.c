@@ -35,6 +35,18 @@ struct nic *hardware_add_nic(struct hardware *hardware)
 	return &hardware->nic[hardware->nic_count++];
 }
 
+struct display *hardware_add_display(struct hardware *hardware)
+{
+	hardware->display =
+		grow(hardware->display, hardware->display_count, sizeof(*hardware->display));
+	return &hardware->display[hardware->display_count++];
+}
+
+char **dmi_field(const struct hardware *hardware, const struct dmi_field *field)
+{
+	return (char **)((char *)hardware + field->offset);
+}
+
 char *printable_copy(const char *string)
 {
 	char *copy = string ? string_copy(string) : NULL;
@@ -76,11 +88,15 @@ static int scan(const char *root, struct hardware *hardware, struct error *err)
 		return error_in(err, "list the PCI devices");
 	hardware_scan_buses(root, hardware);
 	hardware_scan_nics(root, hardware);
+	hardware_scan_displays(root, hardware);
 	hardware_read_firmware(root, hardware);
-	if (*root)
-		return 0;
-	hardware->is_live = true;
-	return disks_list(&hardware->disks, err);
+	if (!*root) {
+		hardware->is_live = true;
+		if (disks_list(&hardware->disks, err) < 0)
+			return -1;
+	}
+	hardware_find_parents(hardware);
+	return 0;
 }
 
 int hardware_detect_at(const char *root, struct hardware *out, struct error *err)
@@ -100,61 +116,6 @@ int hardware_detect(struct hardware *out, struct error *err)
 	return hardware_detect_at("", out, err);
 }
 
-static void mark(struct hardware *hardware, const char *name)
-{
-	for (size_t i = 0; i < hardware->device_count; i++)
-		if (string_equal(hardware->device[i].slot, name))
-			hardware->device[i].for_root = true;
-}
-
-static void mark_path(struct hardware *hardware, const char *path)
-{
-	_cleanup_strings_ struct strings parts = {0};
-
-	strings_split(&parts, path, "/");
-	for (size_t i = 0; i < parts.count; i++)
-		mark(hardware, parts.item[i]);
-}
-
-/*
- * With native multipath a namespace that several controllers may share hangs below
- * /sys/devices/virtual/nvme-subsystem/nvme-subsysN; its controllers are symbolic links there.
- */
-static void mark_nvme_subsystem(struct hardware *hardware, const char *sysfs)
-{
-	_cleanup_free_ char *subsystem = string_format("%s/..", sysfs);
-	_cleanup_closedir_ DIR *dir = opendir(subsystem);
-	const struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		_cleanup_free_ char *link = string_format("%s/%s", subsystem, entry->d_name);
-		_cleanup_free_ char *controller = NULL;
-
-		if (entry->d_type == DT_LNK && has_prefix(entry->d_name, "nvme") &&
-		    (controller = realpath(link, NULL)))
-			mark_path(hardware, controller);
-	}
-}
-
-int hardware_follow_disk(struct hardware *hardware, const struct disk *disk, struct error *err)
-{
-	for (size_t i = 0; i < hardware->device_count; i++)
-		hardware->device[i].for_root = false;
-	if (disk->is_file)
-		return 0;
-	if (!hardware->is_live)
-		return error_set(err,
-				 "the way to %s is known on this machine only, and the hardware "
-				 "was read from %s",
-				 disk->path, hardware->source);
-	if (!disk->sysfs)
-		return error_set(err, "%s has no place in sysfs", disk->path);
-	mark_path(hardware, disk->sysfs);
-	if (strstr(disk->sysfs, "/virtual/nvme-subsystem/"))
-		mark_nvme_subsystem(hardware, disk->sysfs);
-	return 0;
-}
-
 static void device_release(struct device *device)
 {
 	free(device->bus);
@@ -162,14 +123,26 @@ static void device_release(struct device *device)
 	free(device->modalias);
 	free(device->driver);
 	free(device->name);
+	free(device->parent);
+	free(device->sysfs);
 }
 
 static void nic_release(struct nic *nic)
 {
 	free(nic->name);
 	free(nic->mac);
+	free(nic->current_mac);
+	free(nic->permanent_mac);
 	free(nic->slot);
 	free(nic->driver);
+}
+
+static void display_release(struct display *display)
+{
+	free(display->name);
+	free(display->slot);
+	free(display->monitor);
+	free(display->mode);
 }
 
 void hardware_release(struct hardware *hardware)
@@ -180,15 +153,39 @@ void hardware_release(struct hardware *hardware)
 		device_release(&hardware->device[i]);
 	for (size_t i = 0; i < hardware->nic_count; i++)
 		nic_release(&hardware->nic[i]);
+	for (size_t i = 0; i < hardware->display_count; i++)
+		display_release(&hardware->display[i]);
+	for (size_t i = 0; i < DMI_FIELDS; i++)
+		free(*dmi_field(hardware, &dmi_fields[i]));
 	free(hardware->device);
 	free(hardware->nic);
+	free(hardware->display);
 	disks_release(&hardware->disks);
 	free(hardware->source);
-	free(hardware->dmi_vendor);
-	free(hardware->dmi_product);
-	free(hardware->dmi_serial);
-	free(hardware->dmi_board);
-	free(hardware->dmi_bios);
 	free(hardware->cpu_vendor);
+	free(hardware->cpu_model);
 	*hardware = (struct hardware){0};
 }
+
+#define DMI(key, file, member)                                                                     \
+	{                                                                                          \
+		key, file, offsetof(struct hardware, member)                                       \
+	}
+const struct dmi_field dmi_fields[DMI_FIELDS] = {
+	DMI("vendor", "sys_vendor", dmi_vendor),
+	DMI("product", "product_name", dmi_product),
+	DMI("version", "product_version", dmi_version),
+	DMI("family", "product_family", dmi_family),
+	DMI("serial", "product_serial", dmi_serial),
+	DMI("board", "board_name", dmi_board),
+	DMI("board-vendor", "board_vendor", dmi_board_vendor),
+	DMI("bios", "bios_version", dmi_bios),
+	DMI("bios-date", "bios_date", dmi_bios_date),
+};
+
+const char *const secure_boot_names[SECURE_BOOT_STATES] = {
+	[SECURE_BOOT_UNKNOWN] = "unknown",
+	[SECURE_BOOT_OFF] = "off",
+	[SECURE_BOOT_ON] = "on",
+	[SECURE_BOOT_SETUP] = "setup",
+};

@@ -16,14 +16,19 @@
 #include "base/error.h"
 #include "restore/disk.h"
 
-enum { HARDWARE_JSON_VERSION = 1 };
+enum {
+	HARDWARE_JSON_VERSION = 2, /* is written; 1 is read as well */
+	HARDWARE_DEPTH = 64,       /* devices above one another, at most */
+};
 
 struct device {
-	char *bus;      /* pci, usb, virtio, scsi, nvme, mmc, platform, acpi, … */
+	char *bus;      /* pci, usb, virtio, scsi, nvme, mmc, sdio, platform, acpi, … */
 	char *slot;     /* PCI: "0000:00:1f.2"; others: the sysfs name */
 	char *modalias; /* as the kernel matches it: what libkmod is asked */
 	char *driver;   /* bound now, or NULL */
 	char *name;     /* for people: vendor and device, or NULL */
+	char *parent;   /* slot of the next device above it, of any bus; NULL: none is known */
+	char *sysfs;    /* its directory below /sys/devices; NULL unless it was seen there */
 	uint32_t class; /* PCI: base, sub-class, programming interface: 0x010601; else 0 */
 	uint16_t vendor, device, subsystem_vendor, subsystem_device; /* PCI, USB; else 0 */
 	uint8_t revision;
@@ -32,11 +37,30 @@ struct device {
 
 struct nic {
 	char *name; /* as the rescue kernel calls it */
-	char *mac;  /* lower case; the permanent one where known */
-	char *slot; /* of the device it hangs on; NULL when unknown */
+	char *mac;  /* lower case: what it is known by, the permanent one where the driver tells it
+		     */
+	char *current_mac;   /* in use now; NULL when unknown */
+	char *permanent_mac; /* that the card was made with; NULL when the driver does not tell */
+	char *slot;          /* of the device it hangs on; NULL when unknown */
 	char *driver;
 	bool has_link;
 	bool is_wireless;
+};
+
+/* A connector for a screen, as a kernel mode setting driver names it. */
+struct display {
+	char *name;    /* HDMI-A-1 */
+	char *slot;    /* of the graphics device; NULL when unknown */
+	char *monitor; /* what the screen calls itself (EDID): "DEL U2415"; or NULL */
+	char *mode;    /* the first, which is the screen's own: 1920x1200; or NULL */
+	bool is_connected;
+};
+
+enum secure_boot {
+	SECURE_BOOT_UNKNOWN,
+	SECURE_BOOT_OFF,
+	SECURE_BOOT_ON,
+	SECURE_BOOT_SETUP, /* off, and the firmware takes new keys from anybody */
 };
 
 struct hardware {
@@ -45,11 +69,18 @@ struct hardware {
 	size_t device_count;
 	struct nic *nic;
 	size_t nic_count;
+	struct display *display;
+	size_t display_count;
 	struct disks disks;
-	bool is_uefi, has_secure_boot;
+	bool is_uefi, has_secure_boot; /* has_secure_boot: it is SECURE_BOOT_ON */
+	enum secure_boot secure_boot;
+	unsigned int efi_bits;       /* 32 or 64: what the firmware starts; 0 unknown, or BIOS */
+	uint64_t efi_variable_space; /* bytes free for variables; 0 unknown */
 	bool is_live; /* this very machine: sysfs and firmware variables may be used */
 	char *dmi_vendor, *dmi_product, *dmi_serial, *dmi_board, *dmi_bios; /* or NULL */
+	char *dmi_version, *dmi_family, *dmi_board_vendor, *dmi_bios_date;  /* or NULL */
 	char *cpu_vendor; /* GenuineIntel, AuthenticAMD … */
+	char *cpu_model;  /* "Intel(R) Core(TM) i5-8250U CPU @ 1.60GHz", or NULL */
 };
 
 /* This machine. On -1 out holds nothing to release. */
@@ -60,8 +91,9 @@ int hardware_detect(struct hardware *out, struct error *err);
  */
 int hardware_detect_at(const char *root, struct hardware *out, struct error *err);
 /*
- * What hardware_json() wrote, e.g. saved by `v2p detect --json`; never live. A version other than
- * HARDWARE_JSON_VERSION is refused; keys that this version does not know are ignored.
+ * What hardware_json() wrote, e.g. saved by `v2p detect --json`; never live. A version above
+ * HARDWARE_JSON_VERSION is refused; keys that this version does not know are ignored. Version 1
+ * tells no parents.
  */
 int hardware_read_json(const char *path, struct hardware *out, struct error *err);
 /*
@@ -70,22 +102,21 @@ int hardware_read_json(const char *path, struct hardware *out, struct error *err
  * driver would make of it.
  */
 int hardware_read_pci_dump(const char *path, struct hardware *out, struct error *err);
+/* The device in that slot, or NULL. Borrowed. */
+const struct device *hardware_device(const struct hardware *hardware, const char *slot);
+/*
+ * The device above one of hardware's, or NULL at the end of what is known. A chain of parents ends:
+ * what was read from a file was checked for circles, and sysfs is a tree.
+ */
+const struct device *hardware_parent(const struct hardware *hardware, const struct device *device);
 /*
  * Marks the devices on the path from disk up to the root of the device tree, and forgets earlier
- * marks. Live hardware only. A disk that is a regular file hangs on nothing: no mark, no error.
+ * marks. On this machine disk->sysfs tells the way; for one of hardware->disks (or a copy) of a
+ * saved machine it is disk->hangs_on. A disk that is a regular file hangs on nothing: no mark, no
+ * error.
  */
 int hardware_follow_disk(struct hardware *hardware, const struct disk *disk, struct error *err);
-/*
- * { "hardware-version": 1, "source", "firmware": { "mode": "uefi"|"bios", "secure-boot" },
- *   "cpu", "dmi": { "vendor", "product", "serial", "board", "bios" },
- *   "devices": [{ "bus", "slot", "modalias", "driver", "name", "class": "010601",
- *                 "vendor": "8086", "device", "subsystem-vendor", "subsystem-device",
- *                 "revision": "02", "for-root" }],
- *   "network": [{ "name", "mac", "slot", "driver", "link", "wireless" }],
- *   "disks": [as disk_json()] }
- * Numbers of the PCI and USB kind are hexadecimal strings, as lspci shows them; what is unknown is
- * left out. The caller owns it.
- */
+/* The format that v2p-hardware(5) documents. The caller owns it. */
 json_object *hardware_json(const struct hardware *hardware);
 void hardware_release(struct hardware *hardware);
 #define _cleanup_hardware_ __attribute__((cleanup(hardware_release)))

@@ -28,7 +28,7 @@ static bool is_zero(const unsigned char *bytes, size_t length)
  * privacy, and the restored system will see the card before that. NULL when the driver does not
  * say.
  */
-static char *permanent_mac(const char *name)
+static char *read_permanent_mac(const char *name)
 {
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	union {
@@ -46,6 +46,13 @@ static char *permanent_mac(const char *name)
 			     mac[4], mac[5]);
 }
 
+static char *read_current_mac(const char *path)
+{
+	_cleanup_free_ char *line = file_line("%s/address", path);
+
+	return line && *line ? printable_copy(line) : NULL;
+}
+
 static void add_nic(const char *root, const char *name, struct hardware *hardware)
 {
 	_cleanup_free_ char *path = string_format("%s/sys/class/net/%s", root, name);
@@ -60,9 +67,9 @@ static void add_nic(const char *root, const char *name, struct hardware *hardwar
 	carrier = file_line("%s/carrier", path);
 	nic = hardware_add_nic(hardware);
 	nic->name = string_copy(name);
-	nic->mac = *root ? NULL : permanent_mac(name);
-	if (!nic->mac)
-		nic->mac = file_line("%s/address", path);
+	nic->current_mac = read_current_mac(path);
+	nic->permanent_mac = *root ? NULL : read_permanent_mac(name);
+	nic->mac = printable_copy(nic->permanent_mac ? nic->permanent_mac : nic->current_mac);
 	nic->slot = sysfs_link(path, "device");
 	nic->driver = sysfs_link(device, "driver");
 	nic->has_link = carrier && string_equal(carrier, "1");

@@ -13,9 +13,21 @@
 /* A zeroed entry at the end of the list, borrowed until the next one is added. */
 struct device *hardware_add_device(struct hardware *hardware);
 struct nic *hardware_add_nic(struct hardware *hardware);
+struct display *hardware_add_display(struct hardware *hardware);
 /* A copy in which every byte that is not printable ASCII is '?': what a device says of itself is
  * shown on terminals and written to JSON. NULL gives NULL. */
 char *printable_copy(const char *string);
+
+enum { DMI_FIELDS = 9, SECURE_BOOT_STATES = SECURE_BOOT_SETUP + 1 };
+
+/* What the machine says of itself: names in JSON and in /sys/class/dmi/id, and the member. */
+struct dmi_field {
+	const char *key, *file;
+	size_t offset;
+};
+extern const struct dmi_field dmi_fields[DMI_FIELDS];
+char **dmi_field(const struct hardware *hardware, const struct dmi_field *field);
+extern const char *const secure_boot_names[SECURE_BOOT_STATES];
 
 /* Names in a directory, sorted; none when it cannot be read. */
 void sysfs_list(const char *path, struct strings *names);
@@ -24,9 +36,16 @@ char *sysfs_link(const char *directory, const char *name);
 
 /* hardware_pci.c: adds the PCI devices. No PCI bus at all is not an error. */
 int hardware_scan_pci(const char *root, struct hardware *hardware, struct error *err);
-/* hardware_sysfs.c: adds the devices of all other buses that have a modalias, and what the machine
- * says of itself. What is absent is left out. */
+/* hardware_sysfs.c: adds the devices of all other buses that have a modalias. */
 void hardware_scan_buses(const char *root, struct hardware *hardware);
+/* hardware_firmware.c: firmware, DMI and processor. What is absent is left out. */
 void hardware_read_firmware(const char *root, struct hardware *hardware);
 /* hardware_nic.c */
 void hardware_scan_nics(const char *root, struct hardware *hardware);
+/* hardware_display.c */
+void hardware_scan_displays(const char *root, struct hardware *hardware);
+
+/* hardware_chain.c: the parents of what was seen in sysfs, and what each disk hangs on. */
+void hardware_find_parents(struct hardware *hardware);
+/* Refuses parents that are above one another in a circle, or in more than HARDWARE_DEPTH levels. */
+int hardware_check_parents(const struct hardware *hardware, struct error *err);

@@ -111,6 +111,13 @@ static int scan(struct pci_access *access, struct hardware *hardware, struct err
 	return 0;
 }
 
+static void find_sysfs(const char *devices, struct device *device)
+{
+	_cleanup_free_ char *link = string_format("%s/%s", devices, device->slot);
+
+	device->sysfs = realpath(link, NULL);
+}
+
 static int compare_slots(const void *a, const void *b)
 {
 	return strcmp(((const struct device *)a)->slot, ((const struct device *)b)->slot);
@@ -138,7 +145,11 @@ int hardware_scan_pci(const char *root, struct hardware *hardware, struct error 
 		return 0;
 	pci = pci_new(PCI_ACCESS_SYS_BUS_PCI);
 	pci_set_param(pci, "sysfs.path", bus);
-	return scan_sorted(pci, hardware, err);
+	if (scan_sorted(pci, hardware, err) < 0)
+		return -1;
+	for (size_t i = 0; i < hardware->device_count; i++)
+		find_sysfs(devices, &hardware->device[i]);
+	return 0;
 }
 
 /*

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Buses other than PCI, by the modalias that sysfs shows, and what the machine says of itself. */
+/* Buses other than PCI, by the modalias that sysfs shows. */
 #include <string.h>
 #include <unistd.h>
 
@@ -51,6 +51,7 @@ static void add_from_bus(const char *bus, const char *devices, const char *slot,
 	device->slot = string_copy(slot);
 	device->modalias = printable_copy(modalias);
 	device->driver = sysfs_link(path, "driver");
+	device->sysfs = string_copy(path);
 	if (string_equal(bus, "usb"))
 		describe_usb(path, device);
 }
@@ -81,52 +82,4 @@ void hardware_scan_buses(const char *root, struct hardware *hardware)
 		for (size_t j = 0; j < slots.count; j++)
 			add_from_bus(buses.item[i], devices, slots.item[j], hardware);
 	}
-}
-
-/* "vendor_id	: GenuineIntel" of the first processor. */
-static char *read_cpu_vendor(const char *root)
-{
-	_cleanup_free_ char *path = string_format("%s/proc/cpuinfo", root);
-	_cleanup_fclose_ FILE *file = fopen(path, "re");
-	char line[512];
-
-	while (file && fgets(line, sizeof(line), file)) {
-		char *colon = strchr(line, ':');
-
-		if (has_prefix(line, "vendor_id") && colon)
-			return printable_copy(string_trim(colon + 1));
-	}
-	return NULL;
-}
-
-/* The variable is four bytes of attributes and the value (UEFI 2.10, 3.3): 1 means enforced. */
-static bool is_secure_boot_on(const char *root)
-{
-	_cleanup_free_ char *path = string_format(
-		"%s/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
-		root);
-	_cleanup_text_ struct text value = {0};
-
-	return file_read(path, 64, &value, NULL) == 0 && value.length >= 5 && value.data[4] == 1;
-}
-
-static char *read_dmi(const char *root, const char *name)
-{
-	_cleanup_free_ char *line = file_line("%s/sys/class/dmi/id/%s", root, name);
-
-	return line && *line ? printable_copy(line) : NULL;
-}
-
-void hardware_read_firmware(const char *root, struct hardware *hardware)
-{
-	_cleanup_free_ char *efi = string_format("%s/sys/firmware/efi", root);
-
-	hardware->is_uefi = access(efi, F_OK) == 0;
-	hardware->has_secure_boot = hardware->is_uefi && is_secure_boot_on(root);
-	hardware->dmi_vendor = read_dmi(root, "sys_vendor");
-	hardware->dmi_product = read_dmi(root, "product_name");
-	hardware->dmi_serial = read_dmi(root, "product_serial");
-	hardware->dmi_board = read_dmi(root, "board_name");
-	hardware->dmi_bios = read_dmi(root, "bios_version");
-	hardware->cpu_vendor = read_cpu_vendor(root);
 }

@@ -19,6 +19,7 @@
 
 struct root_link {
 	char *module; /* as modprobe takes it */
+	char *alias;  /* by which the kernel asks for it, "fs-ext4"; or NULL */
 	char *why;    /* "file system ext4" */
 	/* false: it is loaded where it exists, and often not needed */
 	bool is_required;

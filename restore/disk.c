@@ -227,6 +227,25 @@ static char *find_by_id(struct udev_device *device)
 	return best ? string_copy(best) : NULL;
 }
 
+/* udev makes several for one port, the older ones with more of the address than the port has. */
+static char *find_by_path(struct udev_device *device)
+{
+	struct udev_list_entry *entry;
+	const char *best = NULL;
+
+	udev_list_entry_foreach (entry, udev_device_get_devlinks_list_entry(device)) {
+		const char *link = udev_list_entry_get_name(entry);
+		int difference;
+
+		if (!has_prefix(link, "/dev/disk/by-path/"))
+			continue;
+		difference = best ? (int)strlen(link) - (int)strlen(best) : -1;
+		if (difference < 0 || (difference == 0 && strcmp(link, best) < 0))
+			best = link;
+	}
+	return best ? string_copy(best) : NULL;
+}
+
 static int describe_device(struct udev_device *device, struct disk *out, struct error *err)
 {
 	const char *sysfs = udev_device_get_syspath(device);
@@ -243,6 +262,7 @@ static int describe_device(struct udev_device *device, struct disk *out, struct 
 		.wwn = find_wwn(device, sysfs),
 		.transport = find_transport(device, sysfs, name),
 		.by_id = find_by_id(device),
+		.by_path = find_by_path(device),
 		.sysfs = string_copy(sysfs),
 		.device = udev_device_get_devnum(device),
 		.size = attribute_number(sysfs, "size") * 512,
@@ -395,6 +415,8 @@ json_object *disk_json(const struct disk *disk)
 	json_object_object_add(out, "wwn", json_string_or_null(disk->wwn));
 	json_object_object_add(out, "transport", json_string_or_null(disk->transport));
 	json_object_object_add(out, "by-id", json_string_or_null(disk->by_id));
+	json_object_object_add(out, "by-path", json_string_or_null(disk->by_path));
+	json_object_object_add(out, "hangs-on", json_string_or_null(disk->hangs_on));
 	json_object_object_add(out, "sysfs", json_string_or_null(disk->sysfs));
 	json_object_object_add(out, "size", json_object_new_uint64(disk->size));
 	json_object_object_add(out, "logical-sector", json_object_new_int64(disk->logical_sector));
@@ -434,6 +456,8 @@ void disk_copy(const struct disk *disk, struct disk *out)
 	out->wwn = copy_or_null(disk->wwn);
 	out->transport = copy_or_null(disk->transport);
 	out->by_id = copy_or_null(disk->by_id);
+	out->by_path = copy_or_null(disk->by_path);
+	out->hangs_on = copy_or_null(disk->hangs_on);
 	out->sysfs = copy_or_null(disk->sysfs);
 }
 
@@ -448,6 +472,8 @@ void disk_release(struct disk *disk)
 	free(disk->wwn);
 	free(disk->transport);
 	free(disk->by_id);
+	free(disk->by_path);
+	free(disk->hangs_on);
 	free(disk->sysfs);
 	*disk = (struct disk){0};
 }

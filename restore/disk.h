@@ -22,8 +22,10 @@ struct disk {
 	char *wwn;
 	char *transport; /* sata, nvme, usb, scsi, mmc, virtio, file … */
 	char *by_id;     /* /dev/disk/by-id/… that names it best */
-	char *sysfs;     /* /sys/devices/…/block/nvme0n1; NULL for a file */
-	dev_t device;    /* 0 for a file */
+	char *by_path;   /* /dev/disk/by-path/… that names its port, or NULL */
+	char *hangs_on; /* slot of the device that carries it (adapt/hardware.h); NULL: not known */
+	char *sysfs;    /* /sys/devices/…/block/nvme0n1; NULL for a file */
+	dev_t device;   /* 0 for a file */
 	uint64_t size;
 	uint32_t logical_sector, physical_sector;
 	bool rotational, removable, read_only;

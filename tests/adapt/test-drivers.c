@@ -82,7 +82,7 @@ static struct hardware machine(const char *const *modaliases)
 	return hardware;
 }
 
-/* "ahci", "missing" or "builtin" for the device with this modalias or slot; the caller frees. */
+/* "ahci sata_other", or the verdict where no module is to be loaded; the caller frees. */
 static char *verdict(struct fixture *fixture, const struct hardware *hardware, const char *which)
 {
 	struct driver_matches matches = {0};
@@ -97,9 +97,9 @@ static char *verdict(struct fixture *fixture, const struct hardware *hardware, c
 
 		if (strcmp(match->device->slot, which) != 0)
 			continue;
-		answer = match->verdict == VERDICT_MISSING   ? string_copy("missing")
-			 : match->verdict == VERDICT_BUILTIN ? string_copy("builtin")
-							     : strings_join(&match->modules, " ");
+		answer = match->verdict == VERDICT_MODULE
+				 ? strings_join(&match->modules, " ")
+				 : string_copy(verdict_name(match->verdict));
 	}
 	driver_matches_release(&matches);
 	return answer ? answer : string_copy("not listed");
@@ -154,7 +154,7 @@ static void a_q35_with_ahci_and_e1000e_is_driven(void **state)
 	assert_verdict(fixture, &hardware, "0000:00:03.0", "ehci_pci");
 	assert_verdict(fixture, &hardware, "0000:00:04.0", "uhci_hcd");
 	/* A host bridge wants no driver. */
-	assert_verdict(fixture, &hardware, "0000:00:00.0", "not listed");
+	assert_verdict(fixture, &hardware, "0000:00:00.0", "no-driver-needed");
 }
 
 static void an_i440fx_with_megasas_is_driven(void **state)
@@ -163,8 +163,8 @@ static void an_i440fx_with_megasas_is_driven(void **state)
 	_cleanup_hardware_ struct hardware hardware = read_dump(DUMP("i440fx-megasas"));
 
 	assert_verdict(fixture, &hardware, "0000:00:02.0", "megaraid_sas");
-	/* The generic IDE driver matches too, and is left out. */
-	assert_verdict(fixture, &hardware, "0000:00:01.1", "ata_piix");
+	/* The generic IDE driver matches too, and comes last. */
+	assert_verdict(fixture, &hardware, "0000:00:01.1", "ata_piix ata_generic");
 	/* Revision 0x20 is a C+. */
 	assert_verdict(fixture, &hardware, "0000:00:03.0", "8139cp 8139too");
 }
@@ -198,7 +198,7 @@ static void a_device_without_a_driver_is_missing(void **state)
 	struct fixture *fixture = need(state);
 
 	assert_only(fixture, "pci:v00009999d00000001sv00000000sd00000000bc02sc00i00", "missing");
-	assert_only(fixture, "pci:v00009999d00000001sv00000000sd00000000bc11sc80i00", "not listed");
+	assert_only(fixture, "pci:v00009999d00000001sv00000000sd00000000bc11sc80i00", "missing");
 }
 
 static void a_modalias_that_is_no_alias_matches_nothing(void **state)
@@ -479,16 +479,21 @@ static void the_matches_become_json(void **state)
 	struct fixture *fixture = need(state);
 	_cleanup_hardware_ struct hardware hardware = read_dump(DUMP("q35-ahci"));
 	struct driver_matches matches = {0};
-	json_object *json;
+	json_object *json, *ahci = NULL;
+	const char *text;
 
 	assert_int_equal(drivers_match(fixture->db, &hardware, &fixture->guest, MODULE_RELEASE,
 				       &matches, NULL),
 			 0);
 	json = driver_matches_json(&matches);
-	assert_int_equal(json_object_array_length(json), matches.count);
-	assert_string_equal(json_object_get_string(json_object_object_get(
-				    json_object_array_get_idx(json, 0), "verdict")),
-			    "module");
+	assert_int_equal(json_object_array_length(json), hardware.device_count);
+	for (size_t i = 0; i < matches.count; i++)
+		if (strcmp(matches.item[i].device->slot, "0000:00:1f.2") == 0)
+			ahci = json_object_array_get_idx(json, i);
+	text = json_object_to_json_string_ext(ahci, JSON_C_TO_STRING_PLAIN);
+	assert_non_null(strstr(text, "{\"slot\":\"0000:00:1f.2\",\"class\":\"0106\","
+				     "\"id\":\"8086:2922\",\"modules\":[\"ahci\"],"
+				     "\"verdict\":\"module\",\"boot_critical\":true,"));
 	json_object_put(json);
 	driver_matches_release(&matches);
 }

@@ -352,7 +352,7 @@ static void json_that_is_not_hardware_is_refused(void **state)
 	assert_json_refused("{", "unexpected end of data");
 	assert_json_refused("[]", "no \"hardware-version\": it was not saved by v2p detect");
 	assert_json_refused("{\"hardware-version\": 9}",
-			    "has version 9, and this v2p reads version 1");
+			    "has version 9, and this v2p reads versions 1 to 2");
 	assert_json_refused("{\"hardware-version\": 1, \"devices\": {}}",
 			    "\"devices\" is not a list");
 	assert_json_refused("{\"hardware-version\": 1, \"devices\": [7]}",
@@ -371,11 +371,12 @@ static void the_way_to_a_disk_is_marked(void **state)
 {
 	_cleanup_tree_ char *root = make_machine();
 	_cleanup_hardware_ struct hardware hardware = detect(root);
-	struct disk stick = {.path = (char *)"/dev/sda",
-			     .sysfs = (char *)"/" STICK "/1-1:1.0/host0/target0:0:0/0:0:0:0/"
-					      "block/sda"};
-	struct disk sata = {.path = (char *)"/dev/sdb",
-			    .sysfs = (char *)"/" AHCI "/ata1/host1/target1:0:0/1:0:0:0/block/sdb"};
+	_cleanup_free_ char *on_stick =
+		string_format("%s/" STICK "/1-1:1.0/host0/target0:0:0/0:0:0:0/block/sda", root);
+	_cleanup_free_ char *on_ahci =
+		string_format("%s/" AHCI "/ata1/host1/target1:0:0/1:0:0:0/block/sdb", root);
+	struct disk stick = {.path = (char *)"/dev/sda", .sysfs = on_stick};
+	struct disk sata = {.path = (char *)"/dev/sdb", .sysfs = on_ahci};
 
 	(void)state;
 	hardware.is_live = true;
@@ -416,9 +417,10 @@ static void the_way_to_a_disk_of_another_machine_is_not_known(void **state)
 	(void)state;
 	assert_int_equal(hardware_read_pci_dump(DUMP("q35-nvme"), &hardware, NULL), 0);
 	assert_int_equal(hardware_follow_disk(&hardware, &disk, &err), -1);
-	assert_string_equal(error_text(&err),
-			    "the way to /dev/sda is known on this machine only, and the hardware "
-			    "was read from " DUMP("q35-nvme"));
+	assert_string_equal(
+		error_text(&err),
+		"the way to /dev/sda is known on its own machine only, and the hardware "
+		"was read from " DUMP("q35-nvme"));
 	assert_int_equal(hardware_follow_disk(&hardware, &file, NULL), 0);
 	hardware.is_live = true;
 	disk.sysfs = NULL;
