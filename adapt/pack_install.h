@@ -24,10 +24,5 @@ int pack_install_index(struct guest *guest, const char *release, struct error *e
 int pack_install_packages(struct guest *guest, const struct pack_choice *choice,
 			  struct report *report, struct error *err);
 
-/*
- * The kernel that starts: the one that a pack brought, while it is there; else the newest. NULL:
- * there is none. Borrowed from guest.
- */
-const struct guest_kernel *pack_record_kernel(const struct guest *guest);
 /* Adds the choice to what is written down. */
 int pack_record_add(struct guest *guest, const struct pack_choice *choice, struct error *err);

@@ -22,7 +22,7 @@ static json_object *read_record(const struct guest *guest)
 	return json_object_new_object();
 }
 
-const struct guest_kernel *pack_record_kernel(const struct guest *guest)
+const struct guest_kernel *packs_default_kernel(const struct guest *guest)
 {
 	json_object *document = read_record(guest), *kernel = NULL;
 	const struct guest_kernel *found = NULL;

@@ -75,6 +75,11 @@ struct pack_choice {
 int packs_choose(const struct packs *packs, const struct drivers_db *db,
 		 const struct hardware *hardware, const struct guest *guest,
 		 const struct guest_kernel *kernel, struct pack_choice *out, struct error *err);
+/*
+ * The kernel that starts: the one that a pack brought before, while it is there; else the newest.
+ * NULL: there is none. Borrowed from guest.
+ */
+const struct guest_kernel *packs_default_kernel(const struct guest *guest);
 /* [{ "pack", "entry", "kind", "package", "version", "why" }] */
 json_object *pack_choice_json(const struct pack_choice *choice);
 void pack_choice_release(struct pack_choice *choice);

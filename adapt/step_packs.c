@@ -35,7 +35,7 @@ static const char drop_in[] =
 static int choose(const struct adaptation *adaptation, struct pack_choice *choice,
 		  struct error *err)
 {
-	const struct guest_kernel *kernel = pack_record_kernel(adaptation->guest);
+	const struct guest_kernel *kernel = packs_default_kernel(adaptation->guest);
 
 	*choice = (struct pack_choice){0};
 	if (!adaptation->packs || !kernel)

@@ -163,6 +163,16 @@ int adaptation_run(struct guest *guest, const struct hardware *hardware,
 	return r;
 }
 
+int adaptation_packs(const struct strings *places, const struct packs_options *options,
+		     struct packs **packs, struct error *err)
+{
+	*packs = NULL;
+	if (places->count)
+		return packs_open(places, options, packs, err);
+	return options->key ? error_set(err, "a key for driver packs was given, but no driver pack")
+			    : 0;
+}
+
 int adaptation_hardware(const struct options *options, struct hardware *out, struct error *err)
 {
 	if (options->hardware && options->pci_dump)

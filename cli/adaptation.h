@@ -35,5 +35,8 @@ int adaptation_initramfs(const char *name, enum initramfs_modules *out, struct e
 int adaptation_run(struct guest *guest, const struct hardware *hardware,
 		   const struct adaptation_request *request, struct report *report,
 		   struct output *output, struct error *err);
+/* places: NULL packs when there are none. A key without packs is an error. */
+int adaptation_packs(const struct strings *places, const struct packs_options *options,
+		     struct packs **packs, struct error *err);
 /* The machine to adapt for: --hardware, --pci-dump, or this one. */
 int adaptation_hardware(const struct options *options, struct hardware *out, struct error *err);

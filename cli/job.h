@@ -11,6 +11,7 @@
 struct job {
 	struct profile profile;
 	enum initramfs_modules initramfs;
+	struct packs *packs; /* driver packs, or NULL */
 	struct hardware hardware;
 	struct image_request image; /* borrows from options and profile */
 	struct strings disks;       /* paths or rules, at least one */

@@ -16,6 +16,7 @@ enum command_bit {
 	COMMAND_PROFILE = 1 << 4,
 	COMMAND_VERIFY = 1 << 5,
 	COMMAND_CHECKSUM = 1 << 6,
+	COMMAND_PACK = 1 << 8,
 	COMMAND_ALL = ~0,
 };
 
@@ -23,7 +24,9 @@ struct options {
 	bool help, json, yes, dry_run, no_adapt, no_verify, resume, used_blocks, no_used_blocks;
 	char *format, *ca_file, *checksum, *signature, *key;
 	char *initramfs, *hardware, *pci_dump, *log, *progress, *root, *get, *report;
-	struct strings profiles;
+	char *driver_pack_key, *packages, *distribution, *name;
+	bool running;
+	struct strings profiles, driver_packs, modules;
 	struct strings arguments; /* what is not an option */
 };
 

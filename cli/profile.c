@@ -89,6 +89,8 @@ static const struct key keys[] = {
 	{"Disk", "used-blocks", FIELD(used_blocks), yes_no, NULL, NULL},
 	{"Adapt", "enabled", RAW(adapt), yes_no, NULL, NULL},
 	{"Adapt", "skip", FIELD(skip), NULL, NULL, NULL},
+	{"Adapt", "driver-pack", FIELD(driver_pack), NULL, NULL, NULL},
+	{"Adapt", "driver-pack-key", FIELD(driver_pack_key), NULL, NULL, NULL},
 	{"Adapt", "initramfs", FIELD(initramfs), initramfs_modules, NULL, NULL},
 	{"Network", "mode", RAW(network), network_modes, NULL, NULL},
 	{"Identity", "hostname", FIELD(hostname), NULL, check_hostname, "a host name"},
@@ -190,11 +192,19 @@ static void resolve(const struct profile *profile, char **name)
 
 static void resolve_files(struct profile *profile)
 {
-	char **names[] = {&profile->image, &profile->checksum, &profile->signature, &profile->key,
-			  &profile->ca_file};
+	char **names[] = {&profile->image, &profile->checksum, &profile->signature,
+			  &profile->key,   &profile->ca_file,  &profile->driver_pack_key};
+	_cleanup_strings_ struct strings packs = {0};
 
 	for (size_t i = 0; i < array_length(names); i++)
 		resolve(profile, names[i]);
+	if (!profile->driver_pack)
+		return;
+	strings_split(&packs, profile->driver_pack, " \t");
+	for (size_t i = 0; i < packs.count; i++)
+		resolve(profile, &packs.item[i]);
+	free(profile->driver_pack);
+	profile->driver_pack = strings_join(&packs, " ");
 }
 
 static void take_raw(struct profile *profile, struct raw *raw)
@@ -439,14 +449,31 @@ json_object *profile_json(const struct profile *profile)
 void profile_release(struct profile *profile)
 {
 	char **fields[] = {
-		&profile->origin,      &profile->vendor,    &profile->product,
-		&profile->serial,      &profile->board,     &profile->mac,
-		&profile->pci,         &profile->disk_size, &profile->skip,
-		&profile->image,       &profile->format,    &profile->rule,
-		&profile->hostname,    &profile->report,    &profile->after,
-		&profile->checksum,    &profile->signature, &profile->key,
-		&profile->ca_file,     &profile->resume,    &profile->verify,
-		&profile->used_blocks, &profile->initramfs,
+		&profile->origin,
+		&profile->vendor,
+		&profile->product,
+		&profile->serial,
+		&profile->board,
+		&profile->mac,
+		&profile->pci,
+		&profile->disk_size,
+		&profile->skip,
+		&profile->image,
+		&profile->format,
+		&profile->rule,
+		&profile->hostname,
+		&profile->report,
+		&profile->after,
+		&profile->checksum,
+		&profile->signature,
+		&profile->key,
+		&profile->ca_file,
+		&profile->resume,
+		&profile->verify,
+		&profile->used_blocks,
+		&profile->initramfs,
+		&profile->driver_pack,
+		&profile->driver_pack_key,
 	};
 
 	for (size_t i = 0; i < array_length(fields); i++)

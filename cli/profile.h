@@ -7,7 +7,8 @@
  *   [Image]    path (relative to the profile's own directory), format, checksum, signature, key,
  *              ca-file (these four: see v2p(8) --checksum; files as path)
  *   [Disk]     rule (a path or a rule, see disk.h), resume, verify, used-blocks = yes|no
- *   [Adapt]    enabled = yes|no, skip = names of steps, initramfs = most|list
+ *   [Adapt]    enabled = yes|no, skip = names of steps, initramfs = most|list,
+ *              driver-pack = places, separated by spaces, driver-pack-key
  *   [Network]  mode = map|dhcp|keep
  *   [Identity] hostname
  *   [Report]   file
@@ -35,8 +36,9 @@ struct profile {
 	char *rule;
 	char *resume, *verify, *used_blocks; /* "yes", "no" or NULL */
 	bool adapt;
-	char *skip;      /* names of steps, separated by commas or spaces */
-	char *initramfs; /* "most", "list" or NULL */
+	char *skip;                          /* names of steps, separated by commas or spaces */
+	char *initramfs;                     /* "most", "list" or NULL */
+	char *driver_pack, *driver_pack_key; /* places, separated by spaces; resolved as image */
 	enum network_mode network;
 	char *hostname, *report;
 	char *after;

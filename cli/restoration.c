@@ -239,6 +239,7 @@ static int adapt_disk(struct restoration *run, const struct disk *disk, struct e
 	const struct adaptation_request request = {
 		.network = job->profile.network,
 		.initramfs = job->initramfs,
+		.packs = job->packs,
 		.hostname = job->profile.hostname,
 		.skip = job->profile.skip,
 	};
