@@ -301,7 +301,7 @@ void guest_place_release(struct guest_place *place)
 	*place = (struct guest_place){.directory = -1};
 }
 
-static void release_kernels(struct guest *guest)
+void guest_forget_kernels(struct guest *guest)
 {
 	for (size_t i = 0; i < guest->kernel_count; i++) {
 		free(guest->kernel[i].release);
@@ -309,6 +309,8 @@ static void release_kernels(struct guest *guest)
 		free(guest->kernel[i].initramfs);
 	}
 	free(guest->kernel);
+	guest->kernel = NULL;
+	guest->kernel_count = 0;
 }
 
 static void release_mounts(struct guest *guest)
@@ -334,7 +336,7 @@ int guest_close(struct guest *guest, struct error *err)
 	/* A zeroed guest was never opened: its root_fd of 0 is not ours. */
 	if (guest->root && guest->root_fd >= 0)
 		close(guest->root_fd);
-	release_kernels(guest);
+	guest_forget_kernels(guest);
 	release_mounts(guest);
 	strings_release(&guest->volume_groups);
 	strings_release(&guest->unmounted);

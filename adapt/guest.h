@@ -37,6 +37,7 @@ enum initramfs_tool {
 	INITRAMFS_TOOLS,
 	INITRAMFS_DRACUT,
 	INITRAMFS_MKINITCPIO,
+	INITRAMFS_MKINITRD,
 };
 
 /* A file system of the guest, as it is mounted now. */
@@ -89,6 +90,10 @@ int guest_close(struct guest *guest, struct error *err);
 void guest_release(struct guest *guest);
 /* "initramfs-tools", "dracut" …, "none". */
 const char *guest_initramfs_tool_name(enum initramfs_tool tool);
+/* Is family ("debian", "suse") the system's ID, or among those that it is like? */
+bool guest_is_of_family(const struct guest *guest, const char *family);
+/* Fills kernel anew, as opening the guest did: after its packages brought others. */
+int guest_find_kernels(struct guest *guest, struct error *err);
 /* { "os", "kernels", "mounts", "initramfs", "architecture", … } */
 json_object *guest_json(const struct guest *guest);
 

@@ -40,6 +40,8 @@ static const struct {
 	{"mkinitramfs", INITRAMFS_TOOLS, "initramfs-tools"},
 	{"dracut", INITRAMFS_DRACUT, "dracut"},
 	{"mkinitcpio", INITRAMFS_MKINITCPIO, "mkinitcpio"},
+	/* Last: where dracut took its place, mkinitrd is a wrapper of it. */
+	{"mkinitrd", INITRAMFS_MKINITRD, "mkinitrd"},
 };
 
 static const struct {
@@ -215,10 +217,11 @@ static int newest_first(const void *a, const void *b)
 	return strverscmp(*(char *const *)b, *(char *const *)a);
 }
 
-static int read_kernels(struct guest *guest, struct error *err)
+int guest_find_kernels(struct guest *guest, struct error *err)
 {
 	_cleanup_strings_ struct strings names = {0};
 
+	guest_forget_kernels(guest);
 	if (guest_list(guest, "/lib/modules", &names, err) < 0)
 		return -1;
 	if (names.count > 1)
@@ -250,6 +253,15 @@ const char *guest_initramfs_tool_name(enum initramfs_tool tool)
 		if (initramfs_tools[i].tool == tool)
 			return initramfs_tools[i].name;
 	return "none";
+}
+
+bool guest_is_of_family(const struct guest *guest, const char *family)
+{
+	_cleanup_strings_ struct strings words = {0};
+
+	strings_split(&words, guest->os_id ? guest->os_id : "", " ");
+	strings_split(&words, guest->os_id_like ? guest->os_id_like : "", " ");
+	return strings_has(&words, family);
 }
 
 static bool is_there(const struct guest *guest, const char *path)
@@ -293,5 +305,5 @@ int guest_inspect(struct guest *guest, struct error *err)
 	read_hostname(guest);
 	read_architecture(guest);
 	read_initramfs_tool(guest);
-	return read_kernels(guest, err);
+	return guest_find_kernels(guest, err);
 }

@@ -28,6 +28,8 @@ void guest_place_release(struct guest_place *place);
 
 /* Fills what a tree says about itself (os, kernels …); an error when it is not Linux. */
 int guest_inspect(struct guest *guest, struct error *err);
+/* Releases guest->kernel. */
+void guest_forget_kernels(struct guest *guest);
 /* Does the tree look like the root of a Linux system? */
 bool guest_is_linux(const struct guest *guest);
 

@@ -94,6 +94,17 @@ static int make_node(const struct sandbox_node *node, struct error *err)
 	return 0;
 }
 
+/* A program that asks for swap devices (to resume from) must not be told the rescue system's. */
+static int hide_swap(struct error *err)
+{
+	static const char swaps[] = "/proc/swaps";
+
+	if (access(swaps, F_OK) < 0 || access("/dev/null", F_OK) < 0 ||
+	    mount("/dev/null", swaps, NULL, MS_BIND, NULL) == 0)
+		return 0;
+	return error_sys(err, errno, "hide %s in the sandbox", swaps);
+}
+
 static int fill_dev(const struct sandbox *sandbox, struct error *err)
 {
 	if (!is_directory("/dev"))
@@ -160,7 +171,8 @@ static int build(const struct sandbox *sandbox, struct error *err)
 		return error_sys(err, errno, "make the sandbox's mounts private");
 	if (sandbox->permission == GUEST_RUN_DISKS)
 		udev = open_udev_database();
-	if (enter_root(err) < 0 || mount_all(err) < 0 || fill_dev(sandbox, err) < 0)
+	if (enter_root(err) < 0 || mount_all(err) < 0 || fill_dev(sandbox, err) < 0 ||
+	    hide_swap(err) < 0)
 		return -1;
 	return place_udev_database(udev, err);
 }

@@ -4,6 +4,7 @@
 #include <archive.h>
 #include <ctype.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,8 +36,14 @@ struct entry {
 };
 
 struct listing {
-	struct strings *names;
+	struct initramfs_content *content;
 	size_t entries, bytes;
+};
+
+/* Where tools keep in the image what it is told about the root, besides the command line. */
+static const char *const settings[] = {
+	"cryptroot/crypttab", "etc/crypttab",         "conf/initramfs.conf", "conf/conf.d/*",
+	"etc/cmdline",        "etc/cmdline.d/*.conf", "config/*.sh",
 };
 
 /* 1 with something in the buffer, 0 at the end. */
@@ -154,20 +161,60 @@ static int read_entry(struct stream *stream, const char header[HEADER], struct e
 	return skip(stream, padding(HEADER + entry->name_size), err);
 }
 
-static int add_entry(const struct stream *stream, const struct entry *entry,
-		     struct listing *listing, struct error *err)
+static const char *relative_name(const struct entry *entry)
 {
 	const char *name = entry->name;
 
 	while (has_prefix(name, "./") || *name == '/')
 		name += *name == '/' ? 1 : 2;
+	return name;
+}
+
+static int add_entry(const struct stream *stream, const struct entry *entry,
+		     struct listing *listing, struct error *err)
+{
+	const char *name = relative_name(entry);
+
 	listing->bytes += strlen(name) + 1;
 	if (++listing->entries > INITRAMFS_ENTRIES_LIMIT || listing->bytes > INITRAMFS_NAMES_LIMIT)
 		return error_set(err, "%s holds more files than any initramfs should",
 				 stream->name);
 	/* Of hard links, the last one carries the content. */
 	if (!S_ISREG(entry->mode) || entry->size > 0 || entry->links > 1)
-		strings_add(listing->names, name);
+		strings_add(&listing->content->names, name);
+	return 0;
+}
+
+static bool is_setting(const struct entry *entry, const struct listing *listing)
+{
+	if (!S_ISREG(entry->mode) || entry->size == 0 || entry->size > INITRAMFS_TEXT_LIMIT ||
+	    listing->content->settings.count >= INITRAMFS_TEXTS_LIMIT)
+		return false;
+	for (size_t i = 0; i < array_length(settings); i++)
+		if (fnmatch(settings[i], relative_name(entry), FNM_PATHNAME) == 0)
+			return true;
+	return false;
+}
+
+/* Passes over the content of an entry, and keeps that of a settings file. */
+static int read_content(struct stream *stream, const struct entry *entry, struct listing *listing,
+			struct error *err)
+{
+	_cleanup_free_ char *data = NULL;
+	int64_t n;
+
+	if (!is_setting(entry, listing))
+		return skip(stream, entry->size, err);
+	data = calloc(1, entry->size + 1);
+	if (!data)
+		abort();
+	n = take(stream, data, entry->size, err);
+	if (n < 0)
+		return -1;
+	if (n < entry->size)
+		return complain_end(stream, err);
+	strings_add(&listing->content->settings, relative_name(entry));
+	strings_add(&listing->content->texts, data);
 	return 0;
 }
 
@@ -188,7 +235,8 @@ static int walk_archive(struct stream *stream, char header[HEADER], struct listi
 		if (strcmp(entry.name, "TRAILER!!!") == 0)
 			return 0;
 		if (add_entry(stream, &entry, listing, err) < 0 ||
-		    skip(stream, entry.size + padding(entry.size), err) < 0)
+		    read_content(stream, &entry, listing, err) < 0 ||
+		    skip(stream, padding(entry.size), err) < 0)
 			return -1;
 		n = take(stream, header, HEADER, err);
 		if (n < 0)
@@ -286,10 +334,10 @@ static int walk_compressed(int fd, const char *name, uint64_t where, struct list
 	return r;
 }
 
-int initramfs_list(int fd, const char *name, struct strings *names, struct error *err)
+int initramfs_read(int fd, const char *name, struct initramfs_content *out, struct error *err)
 {
 	_cleanup_free_ struct stream *stream = calloc(1, sizeof(*stream));
-	struct listing listing = {.names = names};
+	struct listing listing = {.content = out};
 	uint64_t where = 0;
 	int r;
 
@@ -302,6 +350,13 @@ int initramfs_list(int fd, const char *name, struct strings *names, struct error
 	if (r == 0 && listing.entries == 0)
 		return error_set(err, "%s holds no file", name);
 	return r;
+}
+
+void initramfs_content_release(struct initramfs_content *content)
+{
+	strings_release(&content->names);
+	strings_release(&content->settings);
+	strings_release(&content->texts);
 }
 
 /* kernel/drivers/ata/ahci.ko.xz becomes kernel/drivers/ata/ahci.ko. */

@@ -16,15 +16,28 @@
 enum {
 	INITRAMFS_ENTRIES_LIMIT = 200000,
 	INITRAMFS_NAMES_LIMIT = 32 << 20, /* bytes of all names */
+	INITRAMFS_TEXT_LIMIT = 64 << 10,  /* bytes of one settings file; larger ones are not kept */
+	INITRAMFS_TEXTS_LIMIT = 64,       /* settings files that are kept */
 };
 #define INITRAMFS_SIZE_LIMIT (4ULL << 30) /* bytes, uncompressed */
 
+/* What an image holds. */
+struct initramfs_content {
+	/* Everything, without leading "./" and "/". Empty regular files are left out: a full disk
+	 * makes them, and a driver without content is none. */
+	struct strings names;
+	/* The settings among them (crypttab, resume device, words for the command line): settings
+	 * names the files, texts holds what they say, in the same order. */
+	struct strings settings, texts;
+};
+
 /*
- * Appends the names of everything in the image, without leading "./" and "/". Empty regular files
- * are left out: a full disk makes them, and a driver without content is none. fd is read from its
- * start; name is for messages. An image that ends early is an error.
+ * fd is read from its start; name is for messages. An image that ends early is an error. The caller
+ * releases out in any case.
  */
-int initramfs_list(int fd, const char *name, struct strings *names, struct error *err);
+int initramfs_read(int fd, const char *name, struct initramfs_content *out, struct error *err);
+void initramfs_content_release(struct initramfs_content *content);
+#define _cleanup_initramfs_content_ __attribute__((cleanup(initramfs_content_release)))
 
 /*
  * Appends those of required (kernel/drivers/ata/ahci.ko, with or without .xz .zst .gz) that

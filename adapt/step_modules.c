@@ -5,21 +5,13 @@
  */
 #include <string.h>
 
+#include "adapt/initramfs_settings.h"
 #include "adapt/step.h"
 #include "base/scope.h"
 
 #define STEP "modules"
 
 static const char *const lists[] = {"/etc/initramfs-tools/modules", "/etc/modules"};
-
-/* "virtio-blk" and "virtio_blk" are one module. */
-static bool is_same_module(const char *a, const char *b)
-{
-	for (; *a && *b; a++, b++)
-		if (*a != *b && !(strchr("-_", *a) && strchr("-_", *b)))
-			return false;
-	return *a == *b;
-}
 
 /* A machine that has such devices after all (v2p is tried in a VM) keeps the module. */
 static bool has_device(const struct hardware *hardware, const char *module)

@@ -17,6 +17,7 @@ enum command_bit {
 	COMMAND_VERIFY = 1 << 5,
 	COMMAND_CHECKSUM = 1 << 6,
 	COMMAND_DRIVERS = 1 << 7,
+	COMMAND_PACK = 1 << 8,
 	COMMAND_PLAN = 1 << 9,
 	COMMAND_ALL = ~0,
 };
@@ -25,8 +26,10 @@ struct options {
 	bool help, json, yes, dry_run, no_adapt, no_verify, resume, used_blocks, no_used_blocks;
 	bool force_boot_verdict;
 	char *format, *ca_file, *checksum, *signature, *key;
-	char *hardware, *pci_dump, *log, *progress, *root, *get, *report;
-	struct strings profiles;
+	char *initramfs, *hardware, *pci_dump, *log, *progress, *root, *get, *report;
+	char *driver_pack_key, *packages, *distribution, *name;
+	bool running;
+	struct strings profiles, driver_packs, modules;
 	struct strings arguments; /* what is not an option */
 };
 

@@ -135,6 +135,13 @@ static void the_machine_cannot_be_reached_through_proc_and_sys(void **state)
 		    "end\n");
 }
 
+static void the_machines_swap_devices_are_not_seen(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_says(f, "[ -r /proc/swaps ] && cat /proc/swaps && echo end", "end\n");
+}
+
 static void capabilities_are_few_and_none_can_be_gained(void **state)
 {
 	struct fixture *f = *state;
@@ -312,6 +319,7 @@ int main(void)
 		sandbox_test(only_harmless_devices_are_there),
 		sandbox_test(a_device_made_by_the_guest_cannot_be_opened),
 		sandbox_test(the_machine_cannot_be_reached_through_proc_and_sys),
+		sandbox_test(the_machines_swap_devices_are_not_seen),
 		sandbox_test(capabilities_are_few_and_none_can_be_gained),
 		sandbox_test(there_is_no_network_but_a_loopback_that_is_down),
 		sandbox_test(nothing_that_v2p_has_open_reaches_the_program),

@@ -12,32 +12,32 @@
 
 #define CORPUS V2P_SOURCE_DIR "/tests/fuzz/corpus/initramfs/"
 
-static int list(const char *image, struct strings *names, struct error *err)
+static int read_image(const char *image, struct initramfs_content *content, struct error *err)
 {
 	_cleanup_free_ char *path = string_format(CORPUS "%s", image);
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	assert_true(fd >= 0);
-	return initramfs_list(fd, "/boot/initrd", names, err);
+	return initramfs_read(fd, "/boot/initrd", content, err);
 }
 
 static void assert_holds(const char *image, const char *name)
 {
-	_cleanup_strings_ struct strings names = {0};
+	_cleanup_initramfs_content_ struct initramfs_content content = {0};
 	_cleanup_error_ struct error err = {0};
 
-	if (list(image, &names, &err) < 0)
+	if (read_image(image, &content, &err) < 0)
 		fail_msg("%s: %s", image, error_text(&err));
-	if (!strings_has(&names, name))
+	if (!strings_has(&content.names, name))
 		fail_msg("%s does not hold %s", image, name);
 }
 
 static void assert_refused(const char *image, const char *text)
 {
-	_cleanup_strings_ struct strings names = {0};
+	_cleanup_initramfs_content_ struct initramfs_content content = {0};
 	_cleanup_error_ struct error err = {0};
 
-	assert_int_equal(list(image, &names, &err), -1);
+	assert_int_equal(read_image(image, &content, &err), -1);
 	if (strcmp(error_text(&err), text) != 0)
 		fail_msg("%s: \"%s\" instead of \"%s\"", image, error_text(&err), text);
 }
@@ -57,11 +57,11 @@ static void every_compression_is_read_behind_an_early_archive(void **state)
 
 static void an_empty_module_is_none(void **state)
 {
-	_cleanup_strings_ struct strings names = {0};
+	_cleanup_initramfs_content_ struct initramfs_content content = {0};
 
 	(void)state;
-	assert_int_equal(list("plain", &names, NULL), 0);
-	assert_false(strings_has(&names, "lib/modules/6.1.0/kernel/drivers/ata/empty.ko"));
+	assert_int_equal(read_image("plain", &content, NULL), 0);
+	assert_false(strings_has(&content.names, "lib/modules/6.1.0/kernel/drivers/ata/empty.ko"));
 }
 
 static void what_is_broken_is_said(void **state)
@@ -77,16 +77,16 @@ static void what_is_broken_is_said(void **state)
 
 static void a_truncated_compression_is_an_error(void **state)
 {
-	_cleanup_strings_ struct strings names = {0};
+	_cleanup_initramfs_content_ struct initramfs_content content = {0};
 
 	(void)state;
-	assert_int_equal(list("truncated-zstd", &names, NULL), -1);
-	assert_int_equal(list("huge-size", &names, NULL), -1);
+	assert_int_equal(read_image("truncated-zstd", &content, NULL), -1);
+	assert_int_equal(read_image("huge-size", &content, NULL), -1);
 }
 
 static void something_else_is_not_an_initramfs(void **state)
 {
-	_cleanup_strings_ struct strings names = {0};
+	_cleanup_initramfs_content_ struct initramfs_content content = {0};
 	_cleanup_error_ struct error err = {0};
 	_cleanup_close_ int fd = memfd_create("x", MFD_CLOEXEC);
 	char bytes[4096];
@@ -94,7 +94,7 @@ static void something_else_is_not_an_initramfs(void **state)
 	(void)state;
 	memset(bytes, 'x', sizeof(bytes));
 	assert_int_equal(write_exactly(fd, "x", bytes, sizeof(bytes), 0, NULL), 0);
-	assert_int_equal(initramfs_list(fd, "/boot/initrd", &names, &err), -1);
+	assert_int_equal(initramfs_read(fd, "/boot/initrd", &content, &err), -1);
 	assert_string_equal(error_text(&err), "/boot/initrd holds neither cpio nor a known "
 					      "compression at offset 0");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/adapt/tree.h"
+#include "tests/adapt/cpio-image.h"
 
 #include <sched.h>
 #include <sys/mount.h>
@@ -45,30 +45,6 @@ struct fixture {
 	struct adaptation adaptation;
 	struct error err;
 };
-
-static void add_entry(struct text *out, const char *name, const char *content)
-{
-	size_t length = strlen(content);
-
-	text_addf(out, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 1U, 0100644U,
-		  0U, 0U, 1U, 0U, length, 0U, 0U, 0U, 0U, strlen(name) + 1, 0U);
-	text_add_bytes(out, name, strlen(name) + 1);
-	while (out->length % 4)
-		text_add_bytes(out, "", 1);
-	text_add_bytes(out, content, length);
-	while (out->length % 4)
-		text_add_bytes(out, "", 1);
-}
-
-/* A cpio archive with one file. */
-static void tree_image(const char *path, const char *name, const char *content)
-{
-	_cleanup_text_ struct text image = {0};
-
-	add_entry(&image, name, content);
-	add_entry(&image, "TRAILER!!!", "");
-	tree_file_bytes(path, text_string(&image), image.length, 0600);
-}
 
 static void open_guest(struct fixture *f)
 {
@@ -135,10 +111,11 @@ static int apply(struct fixture *f)
 
 static bool image_holds(const struct fixture *f, const char *name)
 {
-	_cleanup_strings_ struct strings names = {0};
+	_cleanup_initramfs_content_ struct initramfs_content content = {0};
 	_cleanup_close_ int fd = guest_open_file(&f->guest, IMAGE, 0, NULL);
 
-	return fd >= 0 && initramfs_list(fd, IMAGE, &names, NULL) == 0 && strings_has(&names, name);
+	return fd >= 0 && initramfs_read(fd, IMAGE, &content, NULL) == 0 &&
+	       strings_has(&content.names, name);
 }
 
 static const char *last_check(const struct fixture *f)

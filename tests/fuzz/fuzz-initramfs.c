@@ -12,13 +12,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_close_ int fd = memfd_create("initramfs", MFD_CLOEXEC);
-	_cleanup_strings_ struct strings names = {0}, required = {0}, missing = {0};
+	_cleanup_initramfs_content_ struct initramfs_content content = {0};
+	_cleanup_strings_ struct strings required = {0}, missing = {0};
 	_cleanup_error_ struct error err = {0};
 
 	if (fd < 0 || write_exactly(fd, "memory", data, size, 0, NULL) < 0)
 		return 0;
 	strings_add(&required, "kernel/drivers/ata/ahci.ko");
-	initramfs_list(fd, "image", &names, &err);
-	initramfs_missing(&names, "6.1.0", &required, &missing);
+	initramfs_read(fd, "image", &content, &err);
+	initramfs_missing(&content.names, "6.1.0", &required, &missing);
 	return 0;
 }

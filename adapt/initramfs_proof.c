@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "adapt/initramfs_proof.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+#include "adapt/device_names.h"
+#include "base/scope.h"
+
+int initramfs_open(const struct guest *guest, const char *path, struct initramfs_content *out,
+		   struct error *err)
+{
+	_cleanup_close_ int fd = guest_open_file(guest, path, 0, err);
+
+	*out = (struct initramfs_content){0};
+	return fd < 0 ? -1 : initramfs_read(fd, path, out, err);
+}
+
+static bool has_match(const struct strings *names, const char *pattern)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (fnmatch(pattern, names->item[i], 0) == 0)
+			return true;
+	return false;
+}
+
+/* Below any directory of firmware, with or without a suffix of compression. */
+static bool is_firmware(const char *name, const char *file)
+{
+	const char *directory = strstr(name, "lib/firmware/");
+	const char *at = directory ? strstr(directory, file) : NULL;
+	char end = at ? at[strlen(file)] : 'x';
+
+	return at && at[-1] == '/' && (end == '\0' || end == '.');
+}
+
+static void lacks_firmware(const struct initramfs_content *content, const struct strings *firmware,
+			   struct strings *missing)
+{
+	for (size_t i = 0; i < firmware->count; i++) {
+		bool has = false;
+
+		for (size_t j = 0; !has && j < content->names.count; j++)
+			has = is_firmware(content->names.item[j], firmware->item[i]);
+		if (!has)
+			strings_addf(missing, "firmware %s", firmware->item[i]);
+	}
+}
+
+/* Programs, and where the tools put them; systemd brings its own for encryption. */
+static const struct {
+	size_t needed; /* offset of a bool in struct initramfs_needs */
+	const char *name, *pattern, *other;
+} programs[] = {
+	{offsetof(struct initramfs_needs, has_lvm), "lvm", "*bin/lvm", "*bin/lvm.static"},
+	{offsetof(struct initramfs_needs, has_crypt), "cryptsetup", "*bin/cryptsetup",
+	 "*/systemd-cryptsetup"},
+	{offsetof(struct initramfs_needs, has_raid), "mdadm", "*bin/mdadm", "*bin/mdassemble"},
+};
+
+static void lacks_programs(const struct initramfs_content *content,
+			   const struct initramfs_needs *needs, struct strings *missing)
+{
+	for (size_t i = 0; i < array_length(programs); i++) {
+		bool is_needed = *(const bool *)((const char *)needs + programs[i].needed);
+
+		if (is_needed && !has_match(&content->names, programs[i].pattern) &&
+		    !has_match(&content->names, programs[i].other))
+			strings_add(missing, programs[i].name);
+	}
+}
+
+static bool has_setting(const struct initramfs_content *content, const char *pattern,
+			const char *word)
+{
+	for (size_t i = 0; i < content->settings.count; i++)
+		if (fnmatch(pattern, content->settings.item[i], 0) == 0 &&
+		    strstr(content->texts.item[i], word))
+			return true;
+	return false;
+}
+
+/* Each volume in a crypttab of the image. Arch's hook "encrypt" is told by the command line. */
+static void lacks_crypttab(const struct initramfs_content *content,
+			   const struct initramfs_needs *needs, struct strings *missing)
+{
+	if (strings_has(&content->names, "hooks/encrypt") ||
+	    has_setting(content, "etc/cmdline*", "rd.luks."))
+		return;
+	for (size_t i = 0; i < needs->crypt.count; i++)
+		if (!has_setting(content, "*crypttab", needs->crypt.item[i]))
+			strings_addf(missing, "%s in its crypttab", needs->crypt.item[i]);
+}
+
+static void add_base_name(struct strings *out, const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	strings_add(out, slash ? slash + 1 : file);
+}
+
+void initramfs_lacks(const struct initramfs_content *content,
+		     const struct initramfs_requirements *required, struct strings *missing)
+{
+	_cleanup_strings_ struct strings modules = {0};
+
+	initramfs_missing(&content->names, required->release, required->modules, &modules);
+	for (size_t i = 0; i < modules.count; i++)
+		add_base_name(missing, modules.item[i]);
+	lacks_firmware(content, required->firmware, missing);
+	lacks_programs(content, required->needs, missing);
+	lacks_crypttab(content, required->needs, missing);
+}
+
+/* RESUME=… of initramfs-tools, resume=… on a command line of dracut's; heap or NULL. */
+static char *resume_device(const char *text)
+{
+	static const char *const keys[] = {"RESUME=", "resume="};
+	_cleanup_strings_ struct strings words = {0};
+
+	strings_split(&words, text, " \t\r\n\"'");
+	for (size_t i = words.count; i-- > 0;)
+		for (size_t j = 0; j < array_length(keys); j++)
+			if (has_prefix(words.item[i], keys[j]))
+				return string_copy(words.item[i] + strlen(keys[j]));
+	return NULL;
+}
+
+static bool is_gone(const struct guest *guest, const char *device)
+{
+	_cleanup_device_names_ struct device_names names = {.guest = guest};
+	_cleanup_free_ char *stable = NULL;
+
+	/* What hangs on hardware the step fstab has replaced, if it is here. */
+	return device_names_is_gone(&names, device) ||
+	       device_names_resolve(&names, device, "swap", &stable, NULL) == DEVICE_ABSENT;
+}
+
+char *initramfs_gone_resume(const struct guest *guest, const struct initramfs_content *content)
+{
+	_cleanup_free_ char *device = NULL;
+
+	/* The last one counts: conf.d comes after initramfs.conf. */
+	for (size_t i = 0; i < content->settings.count; i++) {
+		char *found = has_suffix(content->settings.item[i], "crypttab")
+				      ? NULL
+				      : resume_device(content->texts.item[i]);
+
+		if (!found)
+			continue;
+		free(device);
+		device = found;
+	}
+	if (!device || !guest->layout.count || !is_gone(guest, device))
+		return NULL;
+	return steal(&device);
+}
+
+static const struct {
+	const char *vendor;   /* as the processor says it */
+	const char *file;     /* in the uncompressed archive in front: x86/microcode.rst */
+	const char *firmware; /* where packages put what it is made of */
+	/* What brings it to: Debian and its kin, Fedora and its kin, SUSE, Arch. */
+	const char *debian, *fedora, *suse, *arch;
+	const char *separate; /* a second image that the boot loader loads (Arch) */
+} microcodes[] = {
+	{"GenuineIntel", "kernel/x86/microcode/GenuineIntel.bin", "/lib/firmware/intel-ucode",
+	 "intel-microcode", "microcode_ctl", "ucode-intel", "intel-ucode", "/boot/intel-ucode.img"},
+	{"AuthenticAMD", "kernel/x86/microcode/AuthenticAMD.bin", "/lib/firmware/amd-ucode",
+	 "amd64-microcode", "linux-firmware", "ucode-amd", "amd-ucode", "/boot/amd-ucode.img"},
+};
+
+static const char *microcode_package(const struct guest *guest, size_t vendor)
+{
+	const struct {
+		const char *family, *package;
+	} packages[] = {
+		{"debian", microcodes[vendor].debian}, {"ubuntu", microcodes[vendor].debian},
+		{"fedora", microcodes[vendor].fedora}, {"rhel", microcodes[vendor].fedora},
+		{"suse", microcodes[vendor].suse},     {"opensuse", microcodes[vendor].suse},
+		{"sles", microcodes[vendor].suse},     {"arch", microcodes[vendor].arch},
+	};
+
+	for (size_t i = 0; i < array_length(packages); i++)
+		if (guest_is_of_family(guest, packages[i].family))
+			return packages[i].package;
+	return NULL;
+}
+
+char *initramfs_microcode_note(const struct guest *guest, const struct initramfs_content *content,
+			       const char *cpu_vendor)
+{
+	for (size_t i = 0; i < array_length(microcodes); i++) {
+		const char *package = microcode_package(guest, i);
+
+		if (!string_equal(cpu_vendor, microcodes[i].vendor))
+			continue;
+		if (strings_has(&content->names, microcodes[i].file) ||
+		    guest_has(guest, microcodes[i].separate))
+			return NULL;
+		if (guest_has(guest, microcodes[i].firmware))
+			return string_format(
+				"the guest has microcode for this processor (%s), but its "
+				"initramfs does not load it; it runs with that of the firmware",
+				cpu_vendor);
+		return string_format("no microcode for this processor (%s) in the guest; it runs "
+				     "with that of the firmware%s%s%s",
+				     cpu_vendor, package ? "; the package " : "",
+				     package ? package : "", package ? " brings newer" : "");
+	}
+	return NULL;
+}
+
+void initramfs_firmware(const struct guest *guest, const char *release,
+			const struct strings *modules, struct strings *out)
+{
+	(void)guest, (void)release, (void)modules, (void)out;
+}
