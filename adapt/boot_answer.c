@@ -22,24 +22,21 @@ static const enum boot_verdict hazard_verdicts[] = {
 };
 
 /*
- * What a device makes of the answer. What the boot depends on is a hazard where it lacks something
- * (hazards.h), so one row is left for it: no kernel is called fit without a driver for that. Of the
- * other devices those count that are missed when nobody sits before the machine.
+ * What a device makes of the answer that the boot does not depend on; what it depends on is a
+ * hazard where it lacks something (hazards.h). Those count that are missed when nobody sits before
+ * the machine.
  */
 static const struct rule {
-	const char *role; /* of drivers-db, or NULL: boot-critical, whatever it is */
+	const char *role; /* of drivers-db */
 	enum verdict verdict;
-	enum boot_verdict answer;
 	const char *before, *between; /* the device and the kernel's release */
 	const char *advice;
 } rules[] = {
-	{NULL, VERDICT_MISSING, BOOT_WILL_NOT, "there is no driver for ", " in kernel ",
+	{"network", VERDICT_MISSING, "there is no driver for ", " in kernel ",
 	 "install a kernel in the image that drives it"},
-	{"network", VERDICT_MISSING, BOOT_WILL_BUT, "there is no driver for ", " in kernel ",
-	 "install a kernel in the image that drives it"},
-	{"network", VERDICT_BLACKLISTED, BOOT_WILL_BUT, "the driver of ",
-	 " is blacklisted for kernel ", "take that setting out of the image"},
-	{"network", VERDICT_FIRMWARE_MISSING, BOOT_WILL_BUT, "there is no firmware for ",
+	{"network", VERDICT_BLACKLISTED, "the driver of ", " is blacklisted for kernel ",
+	 "take that setting out of the image"},
+	{"network", VERDICT_FIRMWARE_MISSING, "there is no firmware for ",
 	 ", which needs it with kernel ", "install it in the image"},
 };
 
@@ -79,10 +76,8 @@ static const struct rule *find_rule(const struct boot_kernel *facts,
 {
 	const char *role = drivers_db_role(facts->db, match->device);
 
-	for (size_t i = 0; i < array_length(rules); i++)
-		if (rules[i].verdict == match->verdict &&
-		    (rules[i].role ? !match->is_boot_critical && string_equal(rules[i].role, role)
-				   : match->is_boot_critical))
+	for (size_t i = 0; !match->is_boot_critical && i < array_length(rules); i++)
+		if (rules[i].verdict == match->verdict && strcmp(rules[i].role, role) == 0)
 			return &rules[i];
 	return NULL;
 }
@@ -93,16 +88,12 @@ static char *device_label(const struct device *device)
 			     device->name ? device->name : string_or_dash(device->modalias));
 }
 
-static char *device_advice(const struct boot_kernel *facts, const struct rule *rule,
-			   const struct driver_match *match)
+static char *device_advice(const struct rule *rule, const struct driver_match *match)
 {
 	if (match->verdict == VERDICT_BLACKLISTED && match->blacklisted_by)
 		return string_format("take it out of %s in the image", match->blacklisted_by);
 	if (match->verdict == VERDICT_FIRMWARE_MISSING && match->firmware_package)
 		return string_format("install %s in the image", match->firmware_package);
-	if (rule->answer == BOOT_WILL_NOT && facts->better)
-		return string_format("let the image start kernel %s, which drives it",
-				     facts->better);
 	return string_copy(rule->advice);
 }
 
@@ -115,60 +106,40 @@ static void add_device(struct boot_answer *answer, const struct boot_kernel *fac
 
 	if (!rule)
 		return;
-	advice = device_advice(facts, rule, match);
-	boot_answer_add(answer, rule->answer, advice, "%s%s%s%s", rule->before, label,
+	advice = device_advice(rule, match);
+	boot_answer_add(answer, BOOT_WILL_BUT, advice, "%s%s%s%s", rule->before, label,
 			rule->between, facts->kernel->release);
 }
 
 static void add_hazard(struct boot_answer *answer, const struct boot_kernel *facts,
 		       const struct hazard *hazard)
 {
-	_cleanup_free_ char *advice = string_copy(hazard->advice ? hazard->advice : "");
+	_cleanup_free_ char *advice = NULL;
 
-	if (hazard->severity == HAZARD_FATAL && facts->better) {
-		free(advice);
+	if (hazard->severity == HAZARD_FATAL && facts->better)
 		advice = string_format("%s; or let the image start kernel %s, which can",
-				       hazard->advice ? hazard->advice : "", facts->better);
-	}
-	boot_answer_add(answer, hazard_verdicts[hazard->severity], *advice ? advice : NULL, "%s",
-			hazard->what);
-}
-
-static bool has_fatal(const struct hazards *hazards)
-{
-	for (size_t i = 0; i < hazards->count; i++)
-		if (hazards->item[i].severity == HAZARD_FATAL)
-			return true;
-	return false;
+				       hazard->advice, facts->better);
+	boot_answer_add(answer, hazard_verdicts[hazard->severity], advice ? advice : hazard->advice,
+			"%s", hazard->what);
 }
 
 void boot_answer_kernel(struct boot_answer *answer, const struct boot_kernel *facts)
 {
-	bool is_told;
-
 	if (!facts->kernel) {
 		boot_answer_add(answer, BOOT_WILL_NOT, "install one in the image",
 				"the guest has no kernel that could start");
 		return;
 	}
-	is_told = has_fatal(facts->hazards);
 	for (size_t i = 0; i < facts->hazards->count; i++)
 		add_hazard(answer, facts, &facts->hazards->item[i]);
-	for (size_t i = 0; i < facts->matches->count; i++) {
-		const struct driver_match *match = &facts->matches->item[i];
-
-		if (!match->is_boot_critical || !is_told)
-			add_device(answer, facts, match);
-	}
+	for (size_t i = 0; i < facts->matches->count; i++)
+		add_device(answer, facts, &facts->matches->item[i]);
 }
 
-bool boot_answer_can_start(const struct driver_matches *matches, const struct hazards *hazards)
+bool boot_answer_can_start(const struct hazards *hazards)
 {
-	for (size_t i = 0; i < matches->count; i++)
-		if (matches->item[i].is_boot_critical &&
-		    matches->item[i].verdict == VERDICT_MISSING)
-			return false;
-	return !has_fatal(hazards);
+	/* Worst first. */
+	return hazards->count == 0 || hazards->item[0].severity != HAZARD_FATAL;
 }
 
 const char *boot_verdict_name(enum boot_verdict verdict)

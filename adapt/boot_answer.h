@@ -51,8 +51,8 @@ struct boot_kernel {
 	const char *better; /* release of another kernel that would start, or NULL */
 };
 void boot_answer_kernel(struct boot_answer *answer, const struct boot_kernel *facts);
-/* Nothing that the boot depends on lacks a driver, and no hazard is fatal. */
-bool boot_answer_can_start(const struct driver_matches *matches, const struct hazards *hazards);
+/* None of a kernel's hazards is fatal. */
+bool boot_answer_can_start(const struct hazards *hazards);
 
 /* "will boot", "will boot, but …", "will not boot because …: …", "it is not known whether it will
  * boot: …". One line, heap, the caller frees. */

@@ -93,10 +93,7 @@ static int build(struct adaptation *adaptation, const struct initramfs_image *im
 
 bool initramfs_is_default(const struct guest *guest, const struct guest_kernel *kernel)
 {
-	for (size_t i = 0; i < guest->kernel_count; i++)
-		if (guest->kernel[i].image)
-			return kernel == &guest->kernel[i];
-	return false;
+	return kernel == packs_default_kernel(guest);
 }
 
 /* A kernel that is not the one that starts must not keep that one from starting. */

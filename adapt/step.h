@@ -11,6 +11,7 @@
 #include "adapt/drivers.h"
 #include "adapt/guest.h"
 #include "adapt/hardware.h"
+#include "adapt/packs.h"
 #include "base/error.h"
 #include "base/report.h"
 
@@ -50,7 +51,8 @@ enum network_mode {
 
 /* Which drivers go into an initramfs that is built now (adapt/step_initramfs.c). */
 enum initramfs_modules {
-	INITRAMFS_MOST, /* those of all storage that there is, and what this machine needs (default) */
+	INITRAMFS_MOST, /* those of all storage that there is, and what this machine needs (default)
+			 */
 	INITRAMFS_LIST, /* what this machine needs, where the guest's tool can do that */
 };
 
@@ -62,7 +64,8 @@ struct adaptation {
 	struct report *report;
 	enum network_mode network;
 	enum initramfs_modules initramfs;
-	char *hostname; /* new one, or NULL: kept */
+	char *hostname;            /* new one, or NULL: kept */
+	const struct packs *packs; /* driver packs at hand, or NULL: none */
 	/* Called before each change is carried out; NULL: never. */
 	void (*progress)(void *context, const struct change *change);
 	void *progress_context;
@@ -105,4 +108,4 @@ void changes_release(struct changes *changes);
 int changes_apply(const struct changes *changes, struct adaptation *adaptation, struct error *err);
 
 extern const struct step_ops step_fstab, step_modules, step_initramfs, step_network, step_xorg,
-	step_tools, step_identity;
+	step_tools, step_identity, step_packs;

@@ -19,6 +19,7 @@ static const struct step_ops *const steps[] = {
 	&step_xorg,
 	&step_tools,
 	&step_modules,
+	&step_packs,
 	&step_initramfs,
 	&(const struct step_ops){
 		"loader",
@@ -53,6 +54,19 @@ int adaptation_check_skip(const char *skip, struct error *err)
 	return 0;
 }
 
+int adaptation_initramfs(const char *name, enum initramfs_modules *out, struct error *err)
+{
+	static const char *const names[] = {"most", "list"};
+
+	*out = INITRAMFS_MOST;
+	for (size_t i = 0; name && i < array_length(names); i++)
+		if (strcmp(name, names[i]) == 0) {
+			*out = (enum initramfs_modules)i;
+			return 0;
+		}
+	return name ? error_set(err, "--initramfs %s: it is most or list", name) : 0;
+}
+
 const struct step_ops *adaptation_step(size_t index)
 {
 	return index < array_length(steps) ? steps[index] : NULL;
@@ -66,19 +80,6 @@ int adaptation_plan_step(const struct step_ops *step, struct adaptation *adaptat
 		return step->plan(adaptation, changes, err);
 	report_warning(adaptation->report, "step %s was left out, as asked", step->name);
 	return 0;
-}
-
-int adaptation_initramfs(const char *name, enum initramfs_modules *out, struct error *err)
-{
-	static const char *const names[] = {"most", "list"};
-
-	*out = INITRAMFS_MOST;
-	for (size_t i = 0; name && i < array_length(names); i++)
-		if (strcmp(name, names[i]) == 0) {
-			*out = (enum initramfs_modules)i;
-			return 0;
-		}
-	return name ? error_set(err, "--initramfs %s: it is most or list", name) : 0;
 }
 
 static int plan_steps(struct adaptation *adaptation, const struct adaptation_request *request,
@@ -148,6 +149,7 @@ int adaptation_run(struct guest *guest, const struct hardware *hardware,
 		.network = request->network,
 		.initramfs = request->initramfs,
 		.hostname = (char *)request->hostname,
+		.packs = request->packs,
 		.progress = say_change,
 		.progress_context = output,
 		.stop = interrupt_flag(),
@@ -168,6 +170,16 @@ int adaptation_run(struct guest *guest, const struct hardware *hardware,
 		r = carry_out(&adaptation, request, &changes, start, err);
 	drivers_db_free(db);
 	return r;
+}
+
+int adaptation_packs(const struct strings *places, const struct packs_options *options,
+		     struct packs **packs, struct error *err)
+{
+	*packs = NULL;
+	if (places->count)
+		return packs_open(places, options, packs, err);
+	return options->key ? error_set(err, "a key for driver packs was given, but no driver pack")
+			    : 0;
 }
 
 int adaptation_hardware(const struct options *options, struct hardware *out, struct error *err)

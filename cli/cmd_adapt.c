@@ -43,8 +43,13 @@ static enum exit_status adapt(const struct options *options, struct guest *guest
 			      struct hardware *hardware, struct report *report,
 			      struct output *output, struct error *err)
 {
+	const struct packs_options wanted = {options->driver_pack_key, options->ca_file};
 	struct adaptation_request request = {.dry_run = options->dry_run};
+	_cleanup_packs_ struct packs *packs = NULL;
 
+	if (adaptation_packs(&options->driver_packs, &wanted, &packs, err) < 0)
+		return EXIT_REFUSED;
+	request.packs = packs;
 	if (adaptation_initramfs(options->initramfs, &request.initramfs, err) < 0)
 		return EXIT_REFUSED;
 	follow_disk(guest->disk, hardware, report);

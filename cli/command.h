@@ -39,6 +39,8 @@ enum exit_status command_verify(const struct options *options, struct output *ou
 				struct error *err);
 enum exit_status command_checksum(const struct options *options, struct output *output,
 				  struct error *err);
+enum exit_status command_pack(const struct options *options, struct output *output,
+			      struct error *err);
 enum exit_status command_profile(const struct options *options, struct output *output,
 				 struct error *err);
 enum exit_status command_drivers(const struct options *options, struct output *output,

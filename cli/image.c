@@ -1,76 +1,56 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "cli/image.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/scope.h"
 #include "cli/fetch.h"
 #include "restore/http.h"
+#include "restore/local_copy.h"
 #include "restore/used_blocks.h"
 
 enum { FETCH_LIMIT = 64 << 20 }; /* a block map of a large disk has a few MiB */
 
-/* A file that the libraries and programs which prove an image can open by name. */
-struct local_copy {
-	char path[32]; /* "": nothing was copied */
+/* A file that is named by path or URL. */
+struct named_file {
+	struct local_copy copy; /* of a URL */
 	const char *name;
 };
 
-static void local_copy_release(struct local_copy *copy)
-{
-	if (*copy->path)
-		unlink(copy->path);
-}
-
-static int save(struct local_copy *copy, const struct text *content, struct error *err)
-{
-	char path[] = "/tmp/v2p-XXXXXX";
-	_cleanup_close_ int fd = mkostemp(path, O_CLOEXEC);
-
-	if (fd < 0)
-		return error_sys(err, errno, "make a temporary file in /tmp");
-	snprintf(copy->path, sizeof(copy->path), "%s", path);
-	copy->name = copy->path;
-	return write_exactly(fd, path, content->data, content->length, 0, err);
-}
-
 /* name may be NULL, a path, or a URL, which is fetched. */
-static int local_copy_make(const char *name, const char *ca_file, struct local_copy *copy,
-			   struct error *err)
+static int find_file(const char *name, const char *ca_file, struct named_file *file,
+		     struct error *err)
 {
 	_cleanup_text_ struct text content = {0};
 
-	copy->name = name;
+	file->name = name;
 	if (!name || !http_is_url(name))
 		return 0;
 	if (fetch_url(name, ca_file, FETCH_LIMIT, &content, err) < 0)
 		return -1;
-	return save(copy, &content, err);
+	file->name = file->copy.path;
+	return local_copy_save(&file->copy, &content, err);
 }
 
 /* What image_request says about the image's integrity, with files of this machine. */
 struct promise {
-	struct local_copy checksum, signature, key;
+	struct named_file checksum, signature, key;
 	struct integrity_options options;
 };
 
 static void promise_release(struct promise *promise)
 {
-	local_copy_release(&promise->checksum);
-	local_copy_release(&promise->signature);
-	local_copy_release(&promise->key);
+	local_copy_release(&promise->checksum.copy);
+	local_copy_release(&promise->signature.copy);
+	local_copy_release(&promise->key.copy);
 }
 
 static int promise_make(const struct image_request *request, struct promise *promise,
 			struct error *err)
 {
-	if (local_copy_make(request->checksum, request->ca_file, &promise->checksum, err) < 0 ||
-	    local_copy_make(request->signature, request->ca_file, &promise->signature, err) < 0 ||
-	    local_copy_make(request->key, request->ca_file, &promise->key, err) < 0)
+	if (find_file(request->checksum, request->ca_file, &promise->checksum, err) < 0 ||
+	    find_file(request->signature, request->ca_file, &promise->signature, err) < 0 ||
+	    find_file(request->key, request->ca_file, &promise->key, err) < 0)
 		return -1;
 	promise->options.checksum = promise->checksum.name;
 	promise->options.signature = promise->signature.name;

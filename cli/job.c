@@ -55,6 +55,24 @@ static void take_disks(const struct options *options, struct job *job)
 		strings_add(&job->disks, job->profile.rule);
 }
 
+/* Before anything is written: a pack that cannot be had later is no pack. */
+static int take_packs(const struct options *options, struct job *job, struct error *err)
+{
+	const struct packs_options wanted = {
+		first_given(options->driver_pack_key, job->profile.driver_pack_key),
+		job->image.ca_file,
+	};
+	_cleanup_strings_ struct strings places = {0};
+
+	for (size_t i = 0; i < options->driver_packs.count; i++)
+		strings_add(&places, options->driver_packs.item[i]);
+	if (!places.count && job->profile.driver_pack)
+		strings_split(&places, job->profile.driver_pack, " ");
+	if (!job->adapt)
+		return 0;
+	return adaptation_packs(&places, &wanted, &job->packs, err);
+}
+
 int job_make(const struct options *options, enum job_kind kind, struct job *job, struct error *err)
 {
 	job->kind = kind;
@@ -75,6 +93,8 @@ int job_make(const struct options *options, enum job_kind kind, struct job *job,
 		return -1;
 	take_image(options, job);
 	take_disks(options, job);
+	if (take_packs(options, job, err) < 0)
+		return -1;
 	if (!job->image.name)
 		return error_set(err, "profile %s names no image: give it path = in [Image]",
 				 job->profile.origin);
@@ -84,9 +104,21 @@ int job_make(const struct options *options, enum job_kind kind, struct job *job,
 	return 0;
 }
 
+struct adaptation_request job_adaptation(const struct job *job)
+{
+	return (struct adaptation_request){
+		.network = job->profile.network,
+		.initramfs = job->initramfs,
+		.hostname = job->profile.hostname,
+		.skip = job->profile.skip,
+		.packs = job->packs,
+	};
+}
+
 void job_release(struct job *job)
 {
 	profile_release(&job->profile);
 	hardware_release(&job->hardware);
 	strings_release(&job->disks);
+	packs_close(job->packs);
 }

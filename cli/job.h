@@ -2,6 +2,7 @@
 /* job: what a restore was asked to do: the command line, over the profile that matches. */
 #pragma once
 
+#include "cli/adaptation.h"
 #include "cli/image.h"
 #include "cli/options.h"
 #include "cli/profile.h"
@@ -15,6 +16,7 @@ struct job {
 	enum job_kind kind;
 	struct profile profile;
 	enum initramfs_modules initramfs;
+	struct packs *packs; /* driver packs, or NULL */
 	struct hardware hardware;
 	struct image_request image; /* borrows from options and profile */
 	struct strings disks;       /* paths or rules; at least one to restore to */
@@ -28,5 +30,7 @@ struct job {
 
 /* options must outlive the job. */
 int job_make(const struct options *options, enum job_kind kind, struct job *job, struct error *err);
+/* What the steps are asked for. Borrows from the job. */
+struct adaptation_request job_adaptation(const struct job *job);
 void job_release(struct job *job);
 #define _cleanup_job_ __attribute__((cleanup(job_release)))

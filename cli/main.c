@@ -48,6 +48,13 @@ static const struct command commands[] = {
 	 "`v2p restore --resume --checksum MAP` proves the image and reads it only where a disk "
 	 "does not hold it already. What no file system in the image uses is left out.",
 	 COMMAND_CHECKSUM, command_checksum},
+	{"pack", "build|list PLACE", "make a driver pack, or show what one holds",
+	 "A driver pack holds modules, firmware and kernel packages that images lack; restore and "
+	 "adapt take what helps from it (--driver-pack). `build OUT` makes one: a directory, or an "
+	 "archive when OUT ends in .tar, .tar.gz, .tar.xz or .tar.zst; from --packages DIR, from "
+	 "the modules of the system that runs (--running) or of another one (--root DIR), or from "
+	 "both. `list PLACE` shows a directory, an archive or a URL. See v2p-driver-pack(5).",
+	 COMMAND_PACK, command_pack},
 	{"profile", "FILE|DIR|URL", "check profiles and show the one that matches this machine",
 	 "Exactly one of the profiles must match. --get prints a single value of it.",
 	 COMMAND_PROFILE, command_profile},

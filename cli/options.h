@@ -17,7 +17,8 @@ enum command_bit {
 	COMMAND_VERIFY = 1 << 5,
 	COMMAND_CHECKSUM = 1 << 6,
 	COMMAND_DRIVERS = 1 << 7,
-	COMMAND_PLAN = 1 << 9, /* 8: pack */
+	COMMAND_PACK = 1 << 8,
+	COMMAND_PLAN = 1 << 9,
 	COMMAND_ALL = ~0,
 };
 
@@ -26,7 +27,9 @@ struct options {
 	bool force_boot_verdict;
 	char *format, *ca_file, *checksum, *signature, *key;
 	char *initramfs, *hardware, *pci_dump, *log, *progress, *root, *get, *report;
-	struct strings profiles;
+	char *driver_pack_key, *packages, *distribution, *name;
+	bool running;
+	struct strings profiles, driver_packs, modules;
 	struct strings arguments; /* what is not an option */
 };
 

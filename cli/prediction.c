@@ -75,14 +75,57 @@ static int plan_steps(struct maker *maker, struct error *err)
 	return 0;
 }
 
+/* The hazards as they are when the packs have brought what the boot depends on. */
+static int find_hazards_left(const struct maker *maker, const struct pack_choice *choice,
+			     struct prediction_kernel *out, struct error *err)
+{
+	const struct guest_kernel kernel = {.release = choice->release};
+	struct driver_matches matches = out->matches;
+	_cleanup_free_ struct driver_match *item = calloc(matches.count + 1, sizeof(*item));
+
+	if (!item)
+		abort();
+	for (size_t i = 0; i < matches.count; i++) {
+		item[i] = matches.item[i];
+		if (item[i].is_boot_critical && item[i].verdict != VERDICT_NO_DRIVER_NEEDED)
+			item[i].verdict = VERDICT_MODULE;
+	}
+	matches.item = item;
+	return hazards_find(maker->db, &maker->view, &maker->guest, &kernel, &matches,
+			    &out->hazards, err);
+}
+
+/* 1 and the choice when the packs bring all that the boot depends on, 0 when not. */
+static int choose_packs(const struct maker *maker, const struct guest_kernel *kernel,
+			struct pack_choice *choice, struct error *err)
+{
+	const struct packs *packs = maker->request->adaptation->packs;
+
+	*choice = (struct pack_choice){0};
+	if (!packs || kernel != maker->kernel || kernel != packs_default_kernel(&maker->guest))
+		return 0;
+	if (packs_choose(packs, maker->db, &maker->view, &maker->guest, kernel, choice, err) < 0)
+		return -1;
+	return choice->count > 0 && choice->critical_left == 0;
+}
+
 static int look_up(const struct maker *maker, const struct guest_kernel *kernel,
 		   struct prediction_kernel *out, struct error *err)
 {
+	_cleanup_pack_choice_ struct pack_choice choice = {0};
+	int is_supplied;
+
 	if (drivers_match(maker->db, &maker->view, &maker->guest, kernel->release, &out->matches,
 			  err) < 0)
 		return -1;
-	return hazards_find(maker->db, &maker->view, &maker->guest, kernel, &out->matches,
-			    &out->hazards, err);
+	is_supplied = choose_packs(maker, kernel, &choice, err);
+	if (is_supplied < 0)
+		return -1;
+	if (!is_supplied)
+		return hazards_find(maker->db, &maker->view, &maker->guest, kernel, &out->matches,
+				    &out->hazards, err);
+	out->supplied = string_copy(choice.release);
+	return find_hazards_left(maker, &choice, out, err);
 }
 
 static void add_kernel(struct maker *maker, const struct guest_kernel *kernel)
@@ -94,7 +137,7 @@ static void add_kernel(struct maker *maker, const struct guest_kernel *kernel)
 	if (kernel != maker->kernel && clock_seconds() - maker->start > KERNELS_LIMIT_SECONDS)
 		error_set(&why_not, "reading the image takes too long");
 	else if (look_up(maker, kernel, out, &why_not) == 0)
-		out->can_start = boot_answer_can_start(&out->matches, &out->hazards);
+		out->can_start = boot_answer_can_start(&out->hazards);
 	if (why_not.text)
 		out->why_not = string_copy(error_text(&why_not));
 }
@@ -168,6 +211,8 @@ static int predict(struct maker *maker, struct error *err)
 		.db = maker->db,
 		.report = &maker->out->report,
 		.network = maker->request->adaptation->network,
+		.initramfs = maker->request->adaptation->initramfs,
+		.packs = maker->request->adaptation->packs,
 		.hostname = (char *)maker->request->adaptation->hostname,
 		.stop = interrupt_flag(),
 	};
@@ -239,6 +284,7 @@ void prediction_release(struct prediction *prediction)
 	for (size_t i = 0; i < prediction->kernel_count; i++) {
 		free(prediction->kernel[i].release);
 		free(prediction->kernel[i].why_not);
+		free(prediction->kernel[i].supplied);
 		driver_matches_release(&prediction->kernel[i].matches);
 		hazards_release(&prediction->kernel[i].hazards);
 	}

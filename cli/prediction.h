@@ -23,7 +23,8 @@
 /* What one of the guest's kernels makes of the machine. */
 struct prediction_kernel {
 	char *release;
-	char *why_not; /* its modules were not looked at; NULL: they were */
+	char *why_not;  /* its modules were not looked at; NULL: they were */
+	char *supplied; /* kernel that starts when driver packs brought it what it lacks, or NULL */
 	struct driver_matches matches;
 	struct hazards hazards;
 	bool can_start;
@@ -59,9 +60,10 @@ int prediction_make(const struct prediction_request *request, struct prediction 
 void prediction_render(const struct prediction *prediction, struct text *out);
 /*
  * { "guest": as `v2p inspect`, "default-kernel": { "release", "how" }, "kernels": [{ "release",
- *   "can-start", "devices": as `v2p drivers`, "hazards": […], "why-not" }], "nics": [{ "guest",
- *   "mac", "name", "device" }], "boot-loader", "firmware-entry", "changes": [{ "step", "file",
- *   "why", "diff" }], "warnings": […], "answer": as boot_answer_json() }
+ *   "can-start", "devices": as `v2p drivers`, "hazards": […], "why-not",
+ *   "with-driver-packs" }], "nics": [{ "guest",
+ *   "mac", "name", "device" }], "boot-loader", "firmware-entry", "driver-packs", "changes": [{
+ * "step", "file", "why", "diff" }], "warnings": […], "answer": as boot_answer_json() }
  */
 json_object *prediction_json(const struct prediction *prediction);
 void prediction_release(struct prediction *prediction);

@@ -44,11 +44,12 @@ static void render_kernel(const struct prediction *prediction,
 			  const struct prediction_kernel *kernel, struct text *out)
 {
 	_cleanup_free_ char *line = NULL;
+	const char *packs = kernel->supplied ? "; driver packs bring what it lacks" : "";
 	const char *state = kernel->can_start ? "would start, too" : "would not start here";
 
 	if (string_equal(kernel->release, prediction->default_kernel))
-		line = string_format("%s starts by default: %s", kernel->release,
-				     prediction->default_how);
+		line = string_format("%s starts by default: %s%s", kernel->release,
+				     prediction->default_how, packs);
 	else
 		line = string_format("%s %s", kernel->release,
 				     kernel->why_not ? kernel->why_not : state);
@@ -188,6 +189,7 @@ static json_object *kernel_json(const struct prediction_kernel *kernel)
 	json_object_object_add(object, "release", json_object_new_string(kernel->release));
 	json_object_object_add(object, "can-start", json_object_new_boolean(kernel->can_start));
 	json_object_object_add(object, "why-not", json_string_or_null(kernel->why_not));
+	json_object_object_add(object, "with-driver-packs", json_string_or_null(kernel->supplied));
 	json_object_object_add(object, "devices", driver_matches_json(&kernel->matches));
 	json_object_object_add(object, "hazards", hazards_json(&kernel->hazards));
 	return object;
@@ -265,6 +267,8 @@ json_object *prediction_json(const struct prediction *prediction)
 			       json_object_get(fact(prediction, "boot-loader")));
 	json_object_object_add(object, "firmware-entry",
 			       json_object_get(fact(prediction, "firmware-entry")));
+	json_object_object_add(object, "driver-packs",
+			       json_object_get(fact(prediction, "driver-packs")));
 	json_object_object_add(object, "changes", changes_json(prediction));
 	json_object_object_add(object, "warnings",
 			       json_object_get(report_member(prediction, "warnings")));

@@ -90,6 +90,8 @@ static const struct key keys[] = {
 	{"Adapt", "enabled", RAW(adapt), yes_no, NULL, NULL},
 	{"Adapt", "skip", FIELD(skip), NULL, NULL, NULL},
 	{"Adapt", "force-boot-verdict", FIELD(force_boot_verdict), yes_no, NULL, NULL},
+	{"Adapt", "driver-pack", FIELD(driver_pack), NULL, NULL, NULL},
+	{"Adapt", "driver-pack-key", FIELD(driver_pack_key), NULL, NULL, NULL},
 	{"Adapt", "initramfs", FIELD(initramfs), initramfs_modules, NULL, NULL},
 	{"Network", "mode", RAW(network), network_modes, NULL, NULL},
 	{"Identity", "hostname", FIELD(hostname), NULL, check_hostname, "a host name"},
@@ -191,11 +193,19 @@ static void resolve(const struct profile *profile, char **name)
 
 static void resolve_files(struct profile *profile)
 {
-	char **names[] = {&profile->image, &profile->checksum, &profile->signature, &profile->key,
-			  &profile->ca_file};
+	char **names[] = {&profile->image, &profile->checksum, &profile->signature,
+			  &profile->key,   &profile->ca_file,  &profile->driver_pack_key};
+	_cleanup_strings_ struct strings packs = {0};
 
 	for (size_t i = 0; i < array_length(names); i++)
 		resolve(profile, names[i]);
+	if (!profile->driver_pack)
+		return;
+	strings_split(&packs, profile->driver_pack, " \t");
+	for (size_t i = 0; i < packs.count; i++)
+		resolve(profile, &packs.item[i]);
+	free(profile->driver_pack);
+	profile->driver_pack = strings_join(&packs, " ");
 }
 
 static void take_raw(struct profile *profile, struct raw *raw)
@@ -464,6 +474,8 @@ void profile_release(struct profile *profile)
 		&profile->used_blocks,
 		&profile->force_boot_verdict,
 		&profile->initramfs,
+		&profile->driver_pack,
+		&profile->driver_pack_key,
 	};
 
 	for (size_t i = 0; i < array_length(fields); i++)

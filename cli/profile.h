@@ -7,8 +7,9 @@
  *   [Image]    path (relative to the profile's own directory), format, checksum, signature, key,
  *              ca-file (these four: see v2p(8) --checksum; files as path)
  *   [Disk]     rule (a path or a rule, see disk.h), resume, verify, used-blocks = yes|no
- *   [Adapt]    enabled = yes|no, skip = names of steps, force-boot-verdict = yes|no,
- *              initramfs = most|list
+ *   [Adapt]    enabled = yes|no, skip = names of steps, initramfs = most|list,
+ *              driver-pack = places, separated by spaces, driver-pack-key,
+ *              force-boot-verdict = yes|no
  *   [Network]  mode = map|dhcp|keep
  *   [Identity] hostname
  *   [Report]   file
@@ -36,9 +37,10 @@ struct profile {
 	char *rule;
 	char *resume, *verify, *used_blocks; /* "yes", "no" or NULL */
 	bool adapt;
-	char *skip;               /* names of steps, separated by commas or spaces */
-	char *force_boot_verdict; /* "yes", "no" or NULL */
-	char *initramfs;          /* "most", "list" or NULL */
+	char *skip;                          /* names of steps, separated by commas or spaces */
+	char *initramfs;                     /* "most", "list" or NULL */
+	char *driver_pack, *driver_pack_key; /* places, separated by spaces; resolved as image */
+	char *force_boot_verdict;            /* "yes", "no" or NULL */
 	enum network_mode network;
 	char *hostname, *report;
 	char *after;

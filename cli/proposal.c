@@ -70,11 +70,7 @@ static void answer_firmware(const struct options *options, const struct job *job
 static int predict(const struct options *options, struct job *job, struct proposal *proposal,
 		   const struct plan_target *target, struct error *err)
 {
-	const struct adaptation_request adaptation = {
-		.network = job->profile.network,
-		.hostname = job->profile.hostname,
-		.skip = job->profile.skip,
-	};
+	const struct adaptation_request adaptation = job_adaptation(job);
 	const struct prediction_request request = {
 		.source = proposal->source,
 		.hardware = &job->hardware,

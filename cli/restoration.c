@@ -236,12 +236,7 @@ static void use_whole_disk(struct restoration *run, struct plan_target *planned)
 static int adapt_disk(struct restoration *run, const struct disk *disk, struct error *err)
 {
 	struct job *job = run->job;
-	const struct adaptation_request request = {
-		.network = job->profile.network,
-		.initramfs = job->initramfs,
-		.hostname = job->profile.hostname,
-		.skip = job->profile.skip,
-	};
+	const struct adaptation_request request = job_adaptation(job);
 	struct guest guest = {.root_fd = -1};
 	int r;
 

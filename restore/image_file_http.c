@@ -156,7 +156,7 @@ static int http_open_sibling(const struct image_file *file, const char *name,
 
 	if (open_share(url, &options, HTTP_RANGES_SIBLING, out, err) == 0)
 		return 0;
-	return error_in(err, "open %s, which the image names, beside it", name);
+	return error_in(err, "open %s, which it names, beside it", name);
 }
 
 static int http_read(const struct image_file *file, const char *what, void *data, size_t length,

@@ -15,7 +15,7 @@ static void help_lists_the_commands(void **state)
 
 static void every_command_has_its_help(void **state)
 {
-	static const char *const names[] = {"inspect", "detect", "restore",
+	static const char *const names[] = {"inspect", "detect", "plan",   "restore",
 					    "adapt",   "verify", "profile"};
 
 	(void)state;
@@ -54,15 +54,6 @@ static void an_image_without_a_disk_is_a_usage_error(void **state)
 	(void)state;
 	v2p(&result, "restore", "--profile", "lab.conf", "a.raw");
 	expect(&result, 2, "v2p: restore wants an image and the disks to write it to");
-}
-
-static void what_is_not_supported_says_so(void **state)
-{
-	_cleanup_process_result_ struct process_result result = {0};
-
-	(void)state;
-	v2p(&result, "plan", "a", "b");
-	expect(&result, 2, "this command is not supported yet");
 }
 
 static void a_raw_image_is_restored_to_a_file(void **state)
@@ -358,7 +349,6 @@ int main(void)
 		cmocka_unit_test(an_unknown_command_is_a_usage_error),
 		cmocka_unit_test(an_unknown_option_is_a_usage_error),
 		cmocka_unit_test(an_image_without_a_disk_is_a_usage_error),
-		cmocka_unit_test(what_is_not_supported_says_so),
 		cmocka_unit_test(a_raw_image_is_restored_to_a_file),
 		cmocka_unit_test(a_bigger_disk_is_used_to_its_end),
 		cmocka_unit_test(a_disk_without_partition_devices_is_used_to_its_end),

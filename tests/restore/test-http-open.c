@@ -277,7 +277,7 @@ static void files_beside_the_image_are_those_of_its_directory(void **state)
 	}
 	assert_int_equal(image_file_open_sibling(file, "none", &sibling, &err), -1);
 	assert_string_equal(error_text(&err),
-			    "open none, which the image names, beside it: the server answers with "
+			    "open none, which it names, beside it: the server answers with "
 			    "HTTP status 404");
 }
 
