@@ -15,6 +15,7 @@
 #include "adapt/initramfs_build.h"
 #include "adapt/initramfs_image.h"
 #include "adapt/initramfs_others.h"
+#include "adapt/initramfs_settings.h"
 #include "adapt/initramfs_tool.h"
 #include "base/scope.h"
 
@@ -78,22 +79,12 @@ static char *reason_to_build(const struct guest *guest, const struct changes *ch
 	return NULL;
 }
 
-/* "ahci" of "kernel/drivers/ata/ahci.ko.xz"; heap. */
-static char *module_name(const char *file)
-{
-	const char *slash = strrchr(file, '/');
-	char *name = string_copy(slash ? slash + 1 : file);
-
-	name[strcspn(name, ".")] = '\0';
-	return name;
-}
-
 static void collect(struct decision *decision, struct initramfs_image *image)
 {
 	for (size_t i = 0; i < image->set.listed.count; i++)
 		strings_add_once(&decision->listed, image->set.listed.item[i]);
 	for (size_t i = 0; i < image->set.required.count; i++) {
-		_cleanup_free_ char *name = module_name(image->set.required.item[i]);
+		_cleanup_free_ char *name = module_of_file(image->set.required.item[i]);
 
 		strings_add_once(&decision->required, name);
 	}
@@ -243,7 +234,6 @@ static int initramfs_plan(struct adaptation *adaptation, struct changes *changes
 
 static void prove_image(const struct adaptation *adaptation, const struct initramfs_image *image)
 {
-	const struct guest *guest = adaptation->guest;
 	const struct guest_kernel *kernel = image->kernel;
 	_cleanup_free_ char *check = string_format("initramfs of %s", kernel->release);
 	_cleanup_free_ char *lacks = initramfs_names(&image->missing, NAMES_IN_PROOF);
@@ -266,7 +256,6 @@ static void prove_image(const struct adaptation *adaptation, const struct initra
 	report_check(adaptation->report,
 		     image->missing.count == 0 && !(image->why_not && kernel->initramfs), check,
 		     detail);
-	(void)guest;
 }
 
 /* Not a failure: the system starts, late or with older microcode. */
@@ -283,7 +272,8 @@ static void note_image(const struct adaptation *adaptation, const struct initram
 			       image->kernel->release, resume);
 	if (!initramfs_is_default(guest, image->kernel) || !adaptation->hardware)
 		return;
-	note = initramfs_microcode_note(guest, &image->content, adaptation->hardware->cpu_vendor);
+	note = initramfs_microcode_note(adaptation->db, guest, &image->content,
+					adaptation->hardware->cpu_vendor);
 	if (note)
 		report_fact_string(adaptation->report, "microcode", note);
 }

@@ -8,6 +8,7 @@ struct fixture {
 	struct initramfs_needs needs;
 	struct strings modules, firmware, missing;
 	struct guest guest;
+	struct drivers_db *db;
 };
 
 static struct fixture fixture;
@@ -30,6 +31,7 @@ static int teardown(void **state)
 	strings_release(&f->missing);
 	layout_release(&f->guest.layout);
 	guest_release(&f->guest);
+	drivers_db_free(f->db);
 	return tree_teardown(NULL);
 }
 
@@ -154,7 +156,11 @@ static void a_swap_device_that_is_gone_is_named(void **state)
 
 static void assert_note(struct fixture *f, const char *vendor, const char *words)
 {
-	_cleanup_free_ char *note = initramfs_microcode_note(&f->guest, &f->content, vendor);
+	_cleanup_free_ char *note = NULL;
+
+	if (!f->db)
+		assert_int_equal(drivers_db_load(NULL, &f->db, NULL), 0);
+	note = initramfs_microcode_note(f->db, &f->guest, &f->content, vendor);
 
 	if (!words)
 		assert_null(note);
