@@ -180,8 +180,8 @@ static inline char *module_tree_make(const struct strings *builtin, bool has_no_
 
 	assert_int_equal(file_read(MODULE_DATA "modules.alias", 1 << 20, &tree.alias, NULL), 0);
 	assert_int_equal(file_read(MODULE_DATA "modules.softdep", 1 << 20, &tree.softdep, NULL), 0);
-	assert_int_equal(file_read(MODULE_DATA "modules.firmware", 1 << 20, &tree.firmware, NULL),
-			 0);
+	/* Not every set of rows has it. */
+	file_read(MODULE_DATA "modules.firmware", 1 << 20, &tree.firmware, NULL);
 	assert_int_equal(file_read(MODULE_DATA "modules.dep", 1 << 20, &tree.dep, NULL), 0);
 	assert_int_equal(
 		file_read(MODULE_DATA "modules.builtin", 1 << 20, &tree.builtin_list, NULL), 0);
