@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapt/boot_initramfs.h"
 #include "adapt/guest_image.h"
 #include "adapt/uuid_conflict.h"
 #include "base/scope.h"
@@ -192,18 +193,33 @@ static int find_default(struct maker *maker, struct error *err)
 	return 0;
 }
 
-/* Reading fails where the image or the network does: then nothing is known for certain. */
-static void answer_rest(struct maker *maker, int r, struct error *err)
+/* A kernel of a pack gets an image of its own. */
+static int check_initramfs(struct maker *maker, struct error *err)
 {
-	if (r < 0)
-		boot_answer_add(&maker->out->answer, BOOT_UNKNOWN, NULL, "%s", error_text(err));
-	error_release(err);
+	const struct prediction_kernel *kernel = maker->out->kernel;
+
+	if (!maker->kernel || kernel->why_not || kernel->supplied)
+		return 0;
+	return boot_initramfs_check(&maker->adaptation, &maker->out->changes, maker->kernel,
+				    &kernel->matches, &maker->out->answer, err);
+}
+
+static int check_fit(struct maker *maker, struct error *err)
+{
+	return boot_fit_check(&maker->adaptation, maker->kernel, &maker->out->answer, err);
+}
+
+/* Reading fails where the image or the network does: then nothing is known for certain. */
+static void ask(struct maker *maker, int (*question)(struct maker *, struct error *))
+{
+	_cleanup_error_ struct error err = {0};
+
+	if (question(maker, &err) < 0)
+		boot_answer_add(&maker->out->answer, BOOT_UNKNOWN, NULL, "%s", error_text(&err));
 }
 
 static int predict(struct maker *maker, struct error *err)
 {
-	_cleanup_error_ struct error why_not = {0};
-
 	make_view(maker);
 	maker->adaptation = (struct adaptation){
 		.guest = &maker->guest,
@@ -212,20 +228,18 @@ static int predict(struct maker *maker, struct error *err)
 		.report = &maker->out->report,
 		.network = maker->request->adaptation->network,
 		.initramfs = maker->request->adaptation->initramfs,
-		.packs = maker->request->adaptation->packs,
 		.hostname = (char *)maker->request->adaptation->hostname,
+		.packs = maker->request->adaptation->packs,
 		.stop = interrupt_flag(),
 	};
 	maker->out->guest = guest_json(&maker->guest);
-	answer_rest(maker, find_default(maker, &why_not), &why_not);
+	ask(maker, find_default);
 	add_kernels(maker);
 	answer_kernel(maker);
 	if (plan_steps(maker, err) < 0)
 		return -1;
-	answer_rest(
-		maker,
-		boot_fit_check(&maker->adaptation, maker->kernel, &maker->out->answer, &why_not),
-		&why_not);
+	ask(maker, check_initramfs);
+	ask(maker, check_fit);
 	return 0;
 }
 

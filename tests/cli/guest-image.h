@@ -18,7 +18,8 @@ static inline char *guest_files_make(void)
 	const struct strings none = {0};
 	char *root;
 
-	if (!has_program("depmod") || !has_program("cc") || !has_program("mke2fs"))
+	if (!has_program("depmod") || !has_program("cc") || !has_program("mke2fs") ||
+	    !has_program("cpio"))
 		return NULL;
 	root = module_tree_make(&none, false);
 	tree_text(root, "etc/os-release",
@@ -41,6 +42,16 @@ static inline void guest_files_lose(const char *root, const char *file)
 {
 	_cleanup_free_ char *command = string_format(
 		"rm %1$s/" MODULE_DIRECTORY "/%2$s; depmod -b %1$s " MODULE_RELEASE, root, file);
+
+	shell(command);
+}
+
+/* An initramfs that holds every module. */
+static inline void guest_files_pack_initramfs(const char *root)
+{
+	_cleanup_free_ char *command = string_format(
+		"cd %s; find usr | cpio -o -H newc --quiet > boot/initrd.img-" MODULE_RELEASE,
+		root);
 
 	shell(command);
 }
