@@ -8,7 +8,9 @@
 #include "base/process.h"
 #include "tests/adapt/scratch.h"
 
+#ifndef MODULE_DATA
 #define MODULE_DATA V2P_SOURCE_DIR "/tests/data/modules-6.1/"
+#endif
 #define MODULE_RELEASE "6.1.0-test"
 #define MODULE_DIRECTORY "usr/lib/modules/" MODULE_RELEASE
 

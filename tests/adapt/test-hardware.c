@@ -2,12 +2,14 @@
 #include "tests/adapt/scratch.h"
 #include "tests/test.h"
 
-#include "adapt/hardware.h"
+#include "adapt/hardware_parts.h"
 #include "base/error.h"
 
 #define DUMP(name) V2P_SOURCE_DIR "/tests/data/pci-" name ".lspci"
 #define AHCI "sys/devices/pci0000:00/0000:00:1f.2"
 #define NIC "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0"
+#define EMMC "sys/devices/platform/80860F14:00/mmc_host/mmc0/mmc0:0001"
+#define NVME "sys/devices/pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:1d.0/10000:e1:00.0"
 #define STICK "sys/devices/pci0000:00/0000:00:14.0/usb1/1-1"
 
 static void add_pci(const char *root, const char *path, const char *vendor, const char *device,
@@ -46,6 +48,68 @@ static void add_usb_stick(const char *root)
 	tree_link(root, "sys/bus/usb/devices/1-1:1.0", interface);
 }
 
+/* A device of a bus that shows no more than its alias. */
+static void add_alias(const char *root, const char *bus, const char *path, const char *modalias)
+{
+	const char *name = strrchr(path, '/') + 1;
+	_cleanup_free_ char *file = string_format("%s/modalias", path);
+	_cleanup_free_ char *link = string_format("sys/bus/%s/devices/%s", bus, name);
+	_cleanup_free_ char *target = string_format("%s/%s", root, path);
+
+	tree_text(root, file, modalias);
+	tree_link(root, link, target);
+}
+
+static void add_link(const char *root, const char *link, const char *path)
+{
+	_cleanup_free_ char *target = string_format("%s/%s", root, path);
+
+	tree_link(root, link, target);
+}
+
+/* What is not on PCI, as a tablet has it; and an NVMe disk behind a volume management device. */
+static void add_other_buses(const char *root)
+{
+	add_alias(root, "platform", "sys/devices/platform/80860F14:00", "acpi:80860F14:INT33BB:\n");
+	add_alias(root, "acpi", "sys/devices/LNXSYSTM:00/80860F14:00", "acpi:80860F14:INT33BB:\n");
+	add_link(root, "sys/devices/LNXSYSTM:00/80860F14:00/physical_node",
+		 "sys/devices/platform/80860F14:00");
+	add_alias(root, "acpi", "sys/devices/LNXSYSTM:00/LNXPWRBN:00", "acpi:LNXPWRBN:\n");
+	add_alias(root, "mmc", EMMC, "mmc:block\n");
+	tree_text(root, EMMC "/type", "MMC\n");
+	tree_text(root, EMMC "/name", "DF4032\n");
+	add_alias(root, "sdio", "sys/devices/platform/80860F14:00/mmc_host/mmc1/mmc1:0001:1",
+		  "sdio:c00v02D0d4324\n");
+	add_alias(root, "scsi", AHCI "/ata1/host0/target0:0:0/0:0:0:0", "scsi:t-0x00\n");
+	tree_text(root, AHCI "/ata1/host0/target0:0:0/0:0:0:0/vendor", "ATA     \n");
+	tree_text(root, AHCI "/ata1/host0/target0:0:0/0:0:0:0/model", "Disk 3\n");
+	add_pci(root, "sys/devices/pci0000:00/0000:00:0e.0", "0x8086\n", "0x9a0b\n", "0x010400\n",
+		"pci:v00008086d00009A0Bsv00000000sd00000000bc01sc04i00\n");
+	add_pci(root, NVME, "0x144d\n", "0xa808\n", "0x010802\n",
+		"pci:v0000144Dd0000A808sv0000144Dsd0000A801bc01sc08i02\n");
+	tree_text(root, NVME "/nvme/nvme0/transport", "pcie\n");
+	tree_text(root, NVME "/nvme/nvme0/model", "Acme 970\n");
+	add_link(root, "sys/class/nvme/nvme0", NVME "/nvme/nvme0");
+}
+
+static void add_screen(const char *root)
+{
+	unsigned char edid[128] = {0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0x10, 0xac};
+
+	memcpy(edid + 72, "\0\0\0\xfc\0Wide\033 24\n   ", 18);
+	tree_text(root, NIC "/drm/card0/dev", "226:0\n");
+	add_link(root, NIC "/drm/card0/device", NIC);
+	tree_text(root, NIC "/drm/card0/card0-HDMI-A-1/status", "connected\n");
+	tree_text(root, NIC "/drm/card0/card0-HDMI-A-1/modes", "1920x1200\n1920x1080\n");
+	tree_write(root, NIC "/drm/card0/card0-HDMI-A-1/edid", edid, sizeof(edid));
+	add_link(root, NIC "/drm/card0/card0-HDMI-A-1/device", NIC "/drm/card0");
+	tree_text(root, NIC "/drm/card0/card0-DP-1/status", "disconnected\n");
+	tree_text(root, NIC "/drm/card0/card0-DP-1/edid", "");
+	add_link(root, "sys/class/drm/card0", NIC "/drm/card0");
+	add_link(root, "sys/class/drm/card0-HDMI-A-1", NIC "/drm/card0/card0-HDMI-A-1");
+	add_link(root, "sys/class/drm/card0-DP-1", NIC "/drm/card0/card0-DP-1");
+}
+
 static void add_nic(const char *root)
 {
 	_cleanup_free_ char *device = string_format("%s/" NIC, root);
@@ -66,13 +130,18 @@ static char *make_machine(void)
 	add_pci(root, NIC, "0x8086\n", "0x10d3\n", "0x020000\n",
 		"pci:v00008086d000010D3sv00008086sd00000000bc02sc00i00\n");
 	add_usb_stick(root);
+	add_other_buses(root);
+	add_screen(root);
 	add_nic(root);
 	tree_text(root, "sys/bus/cpu/devices/cpu0/modalias", "cpu:type:x86\n");
 	tree_text(root, "sys/bus/acpi/devices/PNP0A08:00/modalias", "acpi:PNP0A08:\n");
 	tree_text(root, "sys/class/dmi/id/sys_vendor", "Acme\n");
 	tree_text(root, "sys/class/dmi/id/product_name", "Box 3\n");
 	tree_text(root, "sys/class/dmi/id/product_serial", "\n");
-	tree_text(root, "proc/cpuinfo", "processor\t: 0\nvendor_id\t: GenuineIntel\n");
+	tree_text(root, "proc/cpuinfo",
+		  "processor\t: 0\nvendor_id\t: GenuineIntel\n"
+		  "model name\t: Acme 4000\n");
+	tree_text(root, "sys/firmware/efi/fw_platform_size", "32\n");
 	tree_write(root, "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
 		   on, sizeof(on));
 	return root;
@@ -122,13 +191,72 @@ static void sysfs_tells_the_devices_of_other_buses(void **state)
 	const struct device *stick = find(&hardware, "1-1:1.0");
 
 	(void)state;
-	assert_int_equal(hardware.device_count, 3);
 	assert_string_equal(stick->bus, "usb");
 	assert_string_equal(stick->driver, "usb-storage");
 	/* What a device calls itself cannot steer a terminal. */
 	assert_string_equal(stick->name, "Acme Stick ?[31m");
 	assert_int_equal(stick->vendor, 0x0781);
 	assert_int_equal(stick->device, 0x5581);
+}
+
+static void the_buses_of_a_tablet_are_listed_once(void **state)
+{
+	_cleanup_tree_ char *root = make_machine();
+	_cleanup_hardware_ struct hardware hardware = detect(root);
+	const struct device *radio = find(&hardware, "mmc1:0001:1");
+
+	(void)state;
+	/* PCI: 4; acpi, which platform does not list: 2; platform, mmc, sdio, scsi, usb, nvme: 6.
+	 */
+	assert_int_equal(hardware.device_count, 12);
+	assert_string_equal(find(&hardware, "80860F14:00")->bus, "platform");
+	assert_string_equal(find(&hardware, "LNXPWRBN:00")->modalias, "acpi:LNXPWRBN:");
+	assert_string_equal(find(&hardware, "mmc0:0001")->modalias, "mmc:block");
+	assert_string_equal(find(&hardware, "mmc0:0001")->name, "MMC DF4032");
+	assert_string_equal(find(&hardware, "0:0:0:0")->name, "ATA Disk 3");
+	assert_string_equal(find(&hardware, "nvme0")->bus, "nvme");
+	assert_string_equal(find(&hardware, "nvme0")->modalias, "nvme");
+	assert_string_equal(find(&hardware, "nvme0")->name, "Acme 970");
+	assert_string_equal(radio->bus, "sdio");
+	assert_int_equal(radio->vendor, 0x02d0);
+	assert_int_equal(radio->device, 0x4324);
+}
+
+static void devices_name_what_is_above_them(void **state)
+{
+	_cleanup_tree_ char *root = make_machine();
+	_cleanup_hardware_ struct hardware hardware = detect(root);
+
+	(void)state;
+	assert_string_equal(find(&hardware, "nvme0")->parent, "10000:e1:00.0");
+	assert_string_equal(find(&hardware, "10000:e1:00.0")->parent, "0000:00:0e.0");
+	assert_null(find(&hardware, "0000:00:0e.0")->parent);
+	assert_string_equal(find(&hardware, "mmc0:0001")->parent, "80860F14:00");
+	assert_string_equal(find(&hardware, "0:0:0:0")->parent, "0000:00:1f.2");
+	assert_ptr_equal(hardware_device(&hardware, "nvme0"), find(&hardware, "nvme0"));
+	assert_null(hardware_device(&hardware, "nvme7"));
+	assert_null(hardware_device(&hardware, NULL));
+	assert_ptr_equal(hardware_parent(&hardware, find(&hardware, "nvme0")),
+			 find(&hardware, "10000:e1:00.0"));
+}
+
+static void sysfs_tells_the_screens(void **state)
+{
+	_cleanup_tree_ char *root = make_machine();
+	_cleanup_hardware_ struct hardware hardware = detect(root);
+
+	(void)state;
+	assert_int_equal(hardware.display_count, 2);
+	assert_string_equal(hardware.display[0].name, "DP-1");
+	assert_false(hardware.display[0].is_connected);
+	assert_null(hardware.display[0].monitor);
+	assert_null(hardware.display[0].mode);
+	assert_string_equal(hardware.display[1].name, "HDMI-A-1");
+	assert_string_equal(hardware.display[1].slot, "0000:01:00.0");
+	assert_true(hardware.display[1].is_connected);
+	assert_string_equal(hardware.display[1].mode, "1920x1200");
+	/* What a screen calls itself cannot steer a terminal either. */
+	assert_string_equal(hardware.display[1].monitor, "DEL Wide? 24");
 }
 
 static void sysfs_tells_the_network_interfaces(void **state)
@@ -159,6 +287,47 @@ static void sysfs_tells_firmware_and_dmi(void **state)
 	assert_null(hardware.dmi_serial);
 	assert_null(hardware.dmi_bios);
 	assert_string_equal(hardware.cpu_vendor, "GenuineIntel");
+	assert_string_equal(hardware.cpu_model, "Acme 4000");
+	assert_int_equal(hardware.secure_boot, SECURE_BOOT_ON);
+	assert_int_equal(hardware.efi_bits, 32);
+	/* The tree's file system is no efivarfs. */
+	assert_int_equal(hardware.efi_variable_space, 0);
+}
+
+static void set_variable(const char *root, const char *name, char value)
+{
+	_cleanup_free_ char *path = string_format(
+		"sys/firmware/efi/efivars/%s-8be4df61-93ca-11d2-aa0d-00e098032b8c", name);
+	const char data[] = {6, 0, 0, 0, value};
+
+	tree_write(root, path, data, sizeof(data));
+}
+
+static void assert_secure_boot(const char *root, enum secure_boot wanted)
+{
+	_cleanup_hardware_ struct hardware hardware = detect(root);
+
+	assert_int_equal(hardware.secure_boot, wanted);
+	assert_int_equal(hardware.has_secure_boot, wanted == SECURE_BOOT_ON);
+}
+
+static void the_states_of_secure_boot_are_told_apart(void **state)
+{
+	_cleanup_tree_ char *root = tree_make();
+
+	(void)state;
+	assert_secure_boot(root, SECURE_BOOT_OFF); /* BIOS */
+	tree_text(root, "sys/firmware/efi/fw_platform_size", "64\n");
+	assert_secure_boot(root, SECURE_BOOT_UNKNOWN); /* efivarfs is not mounted */
+	tree_text(root, "sys/firmware/efi/efivars/Boot0000-x", "....");
+	assert_secure_boot(root, SECURE_BOOT_OFF); /* firmware without it */
+	set_variable(root, "SetupMode", 1);
+	set_variable(root, "SecureBoot", 0);
+	assert_secure_boot(root, SECURE_BOOT_SETUP);
+	set_variable(root, "SetupMode", 0);
+	assert_secure_boot(root, SECURE_BOOT_OFF);
+	set_variable(root, "SecureBoot", 1);
+	assert_secure_boot(root, SECURE_BOOT_ON);
 }
 
 static void an_empty_tree_is_a_machine_without_devices(void **state)
@@ -257,15 +426,119 @@ static void a_bad_dump_is_refused_and_the_program_goes_on(void **state)
 	struct hardware hardware;
 
 	(void)state;
-	assert_dump_refused("", "holds no device: it is not the output of lspci -x");
+	assert_dump_refused("", "holds no device: it is not the output of lspci -nn or lspci -x");
 	assert_dump_refused("Dear sir,\n", "holds no device");
-	assert_dump_refused("00:04.0 x\n00: f4 1a zz\n", "dump: Malformed line");
+	assert_dump_refused("00:04.0 x\n00: f4 1a zz\n",
+			    "line 2: no bytes in hexadecimal, as lspci -x prints them: "
+			    "\"00: f4 1a zz\"");
 	assert_dump_refused("00:04.0 x\nff0: 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10\n"
 			    "1000: 01\n",
-			    "dump: ");
+			    "line 3: beyond the 4096 bytes of a configuration space: \"1000: 01\"");
+	assert_dump_refused("00:04.0 x\nffffffff: 01\n", "line 2: beyond the 4096 bytes");
+	assert_dump_refused(
+		"00:04.0 x\n00: f4 1a 01 10\n",
+		"line 3: the first 64 bytes of 0000:00:04.0 are not all there: take the "
+		"whole output of lspci -x");
+	assert_dump_refused(
+		"00:04.0 x\n00:1f.0 y\n"
+		"00: f4 1a 01 10 07 04 10 00 00 00 00 01 00 00 00 00\n"
+		"10: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
+		"20: 00 00 00 00 00 00 00 00 00 00 00 00 f4 1a 02 00\n"
+		"30: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n",
+		"1 of 2 devices have no bytes: take the whole output of lspci -x, by itself");
+	assert_dump_refused("00:1f.2 SATA controller: Intel Corporation 82801IR\n",
+			    "line 1: no class and ids for 0000:00:1f.2: take the output of lspci "
+			    "-nn or lspci -x");
 	assert_int_equal(hardware_read_pci_dump("/nowhere", &hardware, &err), -1);
 	assert_string_equal(error_text(&err), "read the PCI dump /nowhere: open /nowhere: "
 					      "No such file or directory");
+}
+
+static struct hardware read_text(const char *text)
+{
+	_cleanup_tree_ char *root = tree_make();
+	_cleanup_free_ char *path = string_format("%s/lspci", root);
+	_cleanup_error_ struct error err = {0};
+	struct hardware hardware = {0};
+
+	tree_text(root, "lspci", text);
+	if (hardware_read_pci_dump(path, &hardware, &err) < 0)
+		fail_msg("%s", error_text(&err));
+	return hardware;
+}
+
+static void a_dump_tells_the_bridge_above_a_device(void **state)
+{
+	static const char rest[] = "10: 00 00 00 00 00 00 00 00 00 01 01 00 00 00 00 00\n"
+				   "20: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
+				   "30: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n";
+	_cleanup_free_ char *text =
+		string_format("  10000:00:1c.0 a name that is longer than libpci takes: %0512d\r\n"
+			      "  00: 86 80 40 29 07 04 10 00 02 00 04 06 00 00 81 00\r\n%s\n"
+			      "  10000:01:00.0 behind it\n"
+			      "  00: 4d 14 08 a8 07 04 10 00 02 02 08 01 00 00 00 00\n%s",
+			      0, rest, rest);
+	_cleanup_hardware_ struct hardware hardware = read_text(text);
+	const struct device *nvme = find(&hardware, "10000:01:00.0");
+
+	(void)state;
+	assert_int_equal(hardware.device_count, 2);
+	assert_int_equal(nvme->class, 0x010802);
+	assert_string_equal(nvme->parent, "10000:00:1c.0");
+	assert_null(find(&hardware, "10000:00:1c.0")->parent);
+	assert_ptr_equal(hardware_parent(&hardware, nvme), find(&hardware, "10000:00:1c.0"));
+}
+
+static void a_listing_tells_class_ids_and_driver(void **state)
+{
+	_cleanup_hardware_ struct hardware hardware = read_text(
+		"Hello, my machine has no disk:\n"
+		"00:17.0 RAID bus controller [0104]: Intel Corporation SATA [RAID mode] "
+		"[8086:2822] (rev 31)\n"
+		"\tSubsystem: Acme Device [1028:07e6]\n"
+		"\tKernel driver in use: ahci\n"
+		"\tKernel modules: ahci\n"
+		"  01:00.0 SATA controller [0106]: Device [1022:7901] (rev 51) (prog-if 02)\n"
+		"0000:02:00.0 0200: 10ec:8125 (rev 05)\n"
+		"\tSubsystem: 1043:87d7\n");
+	const struct device *raid = find(&hardware, "0000:00:17.0");
+
+	(void)state;
+	assert_int_equal(hardware.device_count, 3);
+	assert_string_equal(raid->modalias,
+			    "pci:v00008086d00002822sv00001028sd000007E6bc01sc04i00");
+	assert_string_equal(raid->name, "Intel Corporation SATA [RAID mode]");
+	assert_string_equal(raid->driver, "ahci");
+	assert_int_equal(raid->revision, 0x31);
+	assert_int_equal(find(&hardware, "0000:01:00.0")->class, 0x010602);
+	assert_string_equal(find(&hardware, "0000:02:00.0")->modalias,
+			    "pci:v000010ECd00008125sv00001043sd000087D7bc02sc00i00");
+	assert_null(find(&hardware, "0000:02:00.0")->name);
+}
+
+static void a_listing_without_interfaces_has_the_usual_ones(void **state)
+{
+	static const struct {
+		const char *device;
+		uint32_t class;
+	} rows[] = {
+		{"SATA controller [0106]: Device [8086:a102]", 0x010601},
+		{"Non-Volatile memory controller [0108]: Device [144d:a808]", 0x010802},
+		{"USB controller [0c03]: 82801I USB UHCI Controller #4 [8086:2937]", 0x0c0300},
+		{"USB controller [0c03]: MCP61 USB 1.1 Controller [10de:03f1]", 0x0c0310},
+		{"USB controller [0c03]: MCP61 USB 2.0 Controller [10de:03f2]", 0x0c0320},
+		{"USB controller [0c03]: Matisse USB 3.0 Host Controller [1022:149c]", 0x0c0330},
+		{"USB controller [0c03]: Tiger Lake-LP Thunderbolt 4 NHI #0 [8086:9a1b]", 0x0c0340},
+		{"VGA compatible controller [0300]: Device [10de:1c82]", 0x030000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(rows); i++) {
+		_cleanup_free_ char *text = string_format("00:01.0 %s\n", rows[i].device);
+		_cleanup_hardware_ struct hardware hardware = read_text(text);
+
+		assert_int_equal(hardware.device[0].class, rows[i].class);
+	}
 }
 
 static char *save(const struct hardware *hardware, const char *root)
@@ -284,6 +557,8 @@ static void add_disk(struct hardware *hardware)
 	hardware->disks.item[0] = (struct disk){.path = string_copy("/dev/sda"),
 						.name = string_copy("sda"),
 						.serial = string_copy("S1"),
+						.by_path = string_copy("/dev/disk/by-path/p"),
+						.hangs_on = string_copy("0:0:0:0"),
 						.size = 5000000000,
 						.logical_sector = 512,
 						.physical_sector = 4096,
@@ -300,6 +575,7 @@ static void what_was_written_as_json_is_read_back(void **state)
 	(void)state;
 	add_disk(&hardware);
 	hardware.device[0].for_root = true;
+	hardware.efi_variable_space = 50000;
 	path = save(&hardware, root);
 	if (hardware_read_json(path, &again, &err) < 0)
 		fail_msg("%s", error_text(&err));
@@ -313,13 +589,27 @@ static void what_was_written_as_json_is_read_back(void **state)
 		assert_string_equal(a->modalias, b->modalias);
 		assert_true(string_equal(a->driver, b->driver));
 		assert_true(string_equal(a->name, b->name));
+		assert_true(string_equal(a->parent, b->parent));
+		assert_null(b->sysfs);
 		assert_int_equal(a->class, b->class);
 		assert_int_equal(a->vendor, b->vendor);
 		assert_int_equal(a->for_root, b->for_root);
 	}
 	assert_int_equal(again.nic_count, 1);
 	assert_string_equal(again.nic[0].mac, "52:54:00:12:34:56");
+	assert_string_equal(again.nic[0].current_mac, "52:54:00:12:34:56");
+	assert_null(again.nic[0].permanent_mac);
 	assert_true(again.nic[0].has_link);
+	assert_int_equal(again.display_count, 2);
+	assert_string_equal(again.display[1].name, "HDMI-A-1");
+	assert_string_equal(again.display[1].slot, "0000:01:00.0");
+	assert_string_equal(again.display[1].monitor, "DEL Wide? 24");
+	assert_string_equal(again.display[1].mode, "1920x1200");
+	assert_true(again.display[1].is_connected);
+	assert_int_equal(again.secure_boot, SECURE_BOOT_ON);
+	assert_int_equal(again.efi_bits, 32);
+	assert_int_equal(again.efi_variable_space, 50000);
+	assert_string_equal(again.cpu_model, "Acme 4000");
 	assert_true(again.is_uefi);
 	assert_true(again.has_secure_boot);
 	assert_string_equal(again.dmi_product, "Box 3");
@@ -328,6 +618,8 @@ static void what_was_written_as_json_is_read_back(void **state)
 	assert_string_equal(again.disks.item[0].path, "/dev/sda");
 	assert_string_equal(again.disks.item[0].name, "sda");
 	assert_string_equal(again.disks.item[0].serial, "S1");
+	assert_string_equal(again.disks.item[0].by_path, "/dev/disk/by-path/p");
+	assert_string_equal(again.disks.item[0].hangs_on, "0:0:0:0");
 	assert_int_equal(again.disks.item[0].size, 5000000000);
 	assert_true(again.disks.item[0].rotational);
 	assert_false(again.is_live);
@@ -365,6 +657,134 @@ static void json_that_is_not_hardware_is_refused(void **state)
 			    "\"slot\": \"x\", \"modalias\": \"y\", \"class\": \"12\"}]}",
 			    "devices[0]: \"class\" is not 6 hexadecimal digits");
 	assert_json_refused("{\"hardware-version\": 1, \"dmi\": []}", "\"dmi\" is not an object");
+	assert_json_refused("{\"hardware-version\": 2, \"cpu\": 7}",
+			    "document[0]: \"cpu\" is not a string");
+	assert_json_refused(
+		"{\"hardware-version\": 2, \"firmware\": "
+		"{\"secure-boot-state\": \"perhaps\"}}",
+		"firmware[0]: \"secure-boot-state\" is none of unknown, off, on, setup");
+}
+
+static void json_without_measure_is_refused(void **state)
+{
+	_cleanup_free_ char *word =
+		string_format("{\"hardware-version\": 2, \"cpu\": \"%05000d\"}", 0);
+	_cleanup_text_ struct text list = {0};
+
+	(void)state;
+	assert_json_refused(word, "document[0]: \"cpu\" is longer than 4096 bytes");
+	text_add(&list, "{\"hardware-version\": 2, \"disks\": [0");
+	for (size_t i = 0; i < 65536; i++)
+		text_add(&list, ",0");
+	text_add(&list, "]}");
+	assert_json_refused(text_string(&list), "\"disks\" has more than 65536 entries");
+}
+
+static void json_with_a_circle_of_parents_is_refused(void **state)
+{
+	_cleanup_text_ struct text chain = {0};
+
+	(void)state;
+	assert_json_refused(
+		"{\"hardware-version\": 2, \"devices\": ["
+		"{\"bus\": \"a\", \"slot\": \"1\", \"modalias\": \"x\", "
+		"\"parent\": \"2\"},"
+		"{\"bus\": \"a\", \"slot\": \"2\", \"modalias\": \"x\", "
+		"\"parent\": \"1\"}]}",
+		"devices[0]: the devices above 1 form a circle, or more than 64 levels");
+	text_add(&chain, "{\"hardware-version\": 2, \"devices\": [");
+	for (size_t i = 0; i < 100; i++)
+		text_addf(&chain,
+			  "%s{\"bus\": \"a\", \"slot\": \"%zu\", \"modalias\": \"x\", "
+			  "\"parent\": \"%zu\"}",
+			  i ? "," : "", i, i + 1);
+	text_add(&chain, "]}");
+	assert_json_refused(
+		text_string(&chain),
+		"devices[0]: the devices above 0 form a circle, or more than 64 levels");
+}
+
+static struct hardware read_json(const char *root, const char *text)
+{
+	_cleanup_free_ char *path = string_format("%s/saved.json", root);
+	_cleanup_error_ struct error err = {0};
+	struct hardware hardware = {0};
+
+	tree_text(root, "saved.json", text);
+	if (hardware_read_json(path, &hardware, &err) < 0)
+		fail_msg("%s", error_text(&err));
+	return hardware;
+}
+
+static void json_of_version_1_is_read(void **state)
+{
+	_cleanup_tree_ char *root = tree_make();
+	_cleanup_hardware_ struct hardware hardware = read_json(
+		root, "{\"hardware-version\": 1, \"firmware\": {\"mode\": \"uefi\", "
+		      "\"secure-boot\": true}, \"cpu\": \"GenuineIntel\", "
+		      "\"network\": [{\"name\": \"e\", \"mac\": \"52:54:00:12:34:56\"}]}");
+
+	(void)state;
+	assert_int_equal(hardware.secure_boot, SECURE_BOOT_ON);
+	assert_true(hardware.has_secure_boot);
+	assert_string_equal(hardware.cpu_vendor, "GenuineIntel");
+	assert_string_equal(hardware.nic[0].mac, "52:54:00:12:34:56");
+}
+
+static void saved_words_cannot_steer_a_terminal(void **state)
+{
+	_cleanup_tree_ char *root = tree_make();
+	_cleanup_hardware_ struct hardware hardware = read_json(
+		root, "{\"hardware-version\": 2, \"dmi\": {\"product\": \"\\u001b[2J\\u009b\"}}");
+
+	(void)state;
+	assert_string_equal(hardware.dmi_product, "?[2J??");
+}
+
+/* The second of two names is never meant: a parent that seems its own is the other one. */
+static void two_devices_of_one_name_are_no_circle(void **state)
+{
+	_cleanup_tree_ char *root = tree_make();
+	_cleanup_hardware_ struct hardware hardware =
+		read_json(root, "{\"hardware-version\": 2, \"devices\": ["
+				"{\"bus\": \"acpi\", \"slot\": \"A\", \"modalias\": \"x\"},"
+				"{\"bus\": \"platform\", \"slot\": \"A\", "
+				"\"modalias\": \"x\", \"parent\": \"A\"}]}");
+
+	(void)state;
+	assert_ptr_equal(hardware_parent(&hardware, &hardware.device[1]), &hardware.device[0]);
+}
+
+static void the_way_to_a_disk_of_a_saved_machine_is_followed(void **state)
+{
+	_cleanup_tree_ char *root = make_machine();
+	_cleanup_hardware_ struct hardware hardware = detect(root), again = {0};
+	_cleanup_disk_ struct disk copy = {0};
+	_cleanup_free_ char *path = NULL;
+
+	(void)state;
+	add_disk(&hardware);
+	path = save(&hardware, root);
+	assert_int_equal(hardware_read_json(path, &again, NULL), 0);
+	disk_copy(&again.disks.item[0], &copy);
+	assert_int_equal(hardware_follow_disk(&again, &copy, NULL), 0);
+	assert_true(find(&again, "0:0:0:0")->for_root);
+	assert_true(find(&again, "0000:00:1f.2")->for_root);
+	assert_false(find(&again, "0000:00:0e.0")->for_root);
+	assert_false(find(&again, "mmc0:0001")->for_root);
+}
+
+static void disks_hang_on_the_nearest_device(void **state)
+{
+	_cleanup_tree_ char *root = make_machine();
+	_cleanup_hardware_ struct hardware hardware = detect(root);
+
+	(void)state;
+	add_disk(&hardware);
+	free(steal(&hardware.disks.item[0].hangs_on));
+	hardware.disks.item[0].sysfs = string_format("%s/" EMMC "/block/mmcblk0", root);
+	hardware_find_parents(&hardware);
+	assert_string_equal(hardware.disks.item[0].hangs_on, "mmc0:0001");
 }
 
 static void the_way_to_a_disk_is_marked(void **state)
@@ -433,7 +853,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sysfs_tells_the_pci_devices),
 		cmocka_unit_test(sysfs_tells_the_devices_of_other_buses),
+		cmocka_unit_test(the_buses_of_a_tablet_are_listed_once),
+		cmocka_unit_test(devices_name_what_is_above_them),
+		cmocka_unit_test(sysfs_tells_the_screens),
 		cmocka_unit_test(sysfs_tells_the_network_interfaces),
+		cmocka_unit_test(the_states_of_secure_boot_are_told_apart),
 		cmocka_unit_test(sysfs_tells_firmware_and_dmi),
 		cmocka_unit_test(an_empty_tree_is_a_machine_without_devices),
 		cmocka_unit_test(this_machine_can_be_detected),
@@ -441,9 +865,19 @@ int main(void)
 		cmocka_unit_test(a_dump_gives_the_modaliases_of_the_kernel),
 		cmocka_unit_test(a_dump_tells_the_revision),
 		cmocka_unit_test(a_virtio_function_gives_its_virtio_device),
+		cmocka_unit_test(a_dump_tells_the_bridge_above_a_device),
+		cmocka_unit_test(a_listing_tells_class_ids_and_driver),
+		cmocka_unit_test(a_listing_without_interfaces_has_the_usual_ones),
 		cmocka_unit_test(a_bad_dump_is_refused_and_the_program_goes_on),
 		cmocka_unit_test(what_was_written_as_json_is_read_back),
 		cmocka_unit_test(json_that_is_not_hardware_is_refused),
+		cmocka_unit_test(json_without_measure_is_refused),
+		cmocka_unit_test(json_with_a_circle_of_parents_is_refused),
+		cmocka_unit_test(json_of_version_1_is_read),
+		cmocka_unit_test(saved_words_cannot_steer_a_terminal),
+		cmocka_unit_test(two_devices_of_one_name_are_no_circle),
+		cmocka_unit_test(the_way_to_a_disk_of_a_saved_machine_is_followed),
+		cmocka_unit_test(disks_hang_on_the_nearest_device),
 		cmocka_unit_test(the_way_to_a_disk_is_marked),
 		cmocka_unit_test(an_nvme_namespace_leads_to_its_controllers),
 		cmocka_unit_test(the_way_to_a_disk_of_another_machine_is_not_known),
