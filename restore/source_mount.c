@@ -6,11 +6,11 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/scope.h"
@@ -40,8 +40,6 @@ struct source_mount {
 	bool is_mounted;
 	struct fuse_session *session;
 	struct source_mount_keeper keeper;
-	sem_t is_kept; /* posted when keeper, or why_not_kept, is there */
-	struct error why_not_kept;
 	pthread_t thread[THREADS];
 	size_t threads;
 	pthread_mutex_t lock;
@@ -205,18 +203,6 @@ static void *serve(void *context)
 	return NULL;
 }
 
-/* The first thread is the one that the keeper watches. */
-static void *serve_kept(void *context)
-{
-	struct source_mount *mount = context;
-	/* What waits for the image ends when that does: it comes first. */
-	const char *const places[] = {mount->image, mount->room, mount->directory, NULL};
-	int r = source_mount_keeper_start(places, &mount->keeper, &mount->why_not_kept);
-
-	sem_post(&mount->is_kept);
-	return r < 0 ? NULL : serve(mount);
-}
-
 /* The first request of every mount. It is answered before there is a second thread. */
 static int negotiate(struct source_mount *mount, struct error *err)
 {
@@ -229,21 +215,45 @@ static int negotiate(struct source_mount *mount, struct error *err)
 	return error_set(err, "the kernel's FUSE and libfuse do not understand each other");
 }
 
-static int start_session(struct source_mount *mount, int fd, struct error *err)
+/* libfuse complains on standard error of what the end of a mount by force looks like, unless it
+ * looks like an ordinary end. */
+static ssize_t read_request(int fd, void *buffer, size_t length, void *context)
 {
-	char name[] = "v2p", *argv[] = {name, NULL}, path[32];
+	ssize_t r = read(fd, buffer, length);
+
+	(void)context;
+	if (r < 0 && errno == ECONNABORTED)
+		errno = ENODEV;
+	return r;
+}
+
+static ssize_t write_reply(int fd, struct iovec *part, int count, void *context)
+{
+	ssize_t r = writev(fd, part, count);
+
+	(void)context;
+	if (r < 0 && (errno == ECONNABORTED || errno == ENODEV))
+		errno = ENOENT;
+	return r;
+}
+
+/* The session takes fd. */
+static int start_session(struct source_mount *mount, int *fd, struct error *err)
+{
+	static const struct fuse_custom_io io = {.read = read_request, .writev = write_reply};
+	char name[] = "v2p", *argv[] = {name, NULL};
 	struct fuse_args arguments = FUSE_ARGS_INIT(1, argv);
+	int r;
 
 	fuse_set_log_func(say_nothing);
 	mount->session = fuse_session_new(&arguments, &operations, sizeof(operations), mount);
 	fuse_opt_free_args(&arguments);
 	if (!mount->session)
 		return error_set(err, "start libfuse: out of memory");
-	/* mount(8), FUSE: such a name is a descriptor that is mounted already. The session closes
-	 * it. */
-	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
-	if (fuse_session_mount(mount->session, path) < 0)
-		return error_set(err, "start libfuse on %s", path);
+	r = fuse_session_custom_io(mount->session, &io, *fd);
+	if (r < 0)
+		return error_sys(err, -r, "start libfuse");
+	steal_fd(fd);
 	return 0;
 }
 
@@ -277,42 +287,33 @@ static int mount_fuse(struct source_mount *files, struct error *err)
 	if (mount("v2p", files->image, "fuse.v2p", flags, options) < 0)
 		return error_sys(err, errno, "mount FUSE on %s", files->image);
 	files->is_mounted = true;
-	if (start_session(files, fd, err) < 0)
+	if (start_session(files, &fd, err) < 0)
 		return -1;
-	steal_fd(&fd);
 	return negotiate(files, err);
 }
 
-static int start_thread(struct source_mount *mount, void *(*run)(void *), struct error *err)
-{
-	sigset_t all, before;
-	int r;
-
-	/* Signals are for the threads of who called. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&mount->thread[mount->threads], NULL, run, mount);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r != 0)
-		return error_sys(err, r, "start a thread");
-	mount->threads++;
-	return 0;
-}
-
+/* Signals are for the threads of who called. */
 static int start_threads(struct source_mount *mount, struct error *err)
 {
-	if (start_thread(mount, serve_kept, err) < 0)
-		return -1;
-	while (sem_wait(&mount->is_kept) < 0)
-		;
-	if (mount->keeper.pid == 0) {
-		error_move(err, &mount->why_not_kept);
-		return -1;
+	sigset_t all, before;
+	int r = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (r == 0 && mount->threads < THREADS) {
+		r = pthread_create(&mount->thread[mount->threads], NULL, serve, mount);
+		mount->threads += r == 0;
 	}
-	while (mount->threads < THREADS)
-		if (start_thread(mount, serve, err) < 0)
-			return -1;
-	return 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r == 0 ? 0 : error_sys(err, r, "start a thread");
+}
+
+static int start_keeper(struct source_mount *mount, struct error *err)
+{
+	/* What waits for the image ends when that does: it comes first. */
+	const char *const places[] = {mount->image, mount->room, mount->directory, NULL};
+
+	return source_mount_keeper_start(places, &mount->keeper, err);
 }
 
 struct source_mount *source_mount_new(struct source *source)
@@ -320,7 +321,7 @@ struct source_mount *source_mount_new(struct source *source)
 	const struct used_segment whole = {.length = source->size};
 	struct source_mount *mount = calloc(1, sizeof(*mount));
 
-	if (!mount || sem_init(&mount->is_kept, 0, 0) < 0)
+	if (!mount)
 		abort();
 	mount->source = source;
 	pthread_mutex_init(&mount->lock, NULL);
@@ -346,7 +347,8 @@ void source_mount_add(struct source_mount *mount, const char *name,
 
 int source_mount_start(struct source_mount *mount, struct error *err)
 {
-	if (mount_fuse(mount, err) < 0 || start_threads(mount, err) < 0)
+	if (mount_fuse(mount, err) < 0 || start_keeper(mount, err) < 0 ||
+	    start_threads(mount, err) < 0)
 		return error_in(err, "show %s as a file", mount->source->name);
 	return 0;
 }
@@ -402,8 +404,6 @@ void source_mount_close(struct source_mount *mount)
 	}
 	free(mount->file);
 	error_release(&mount->damage);
-	error_release(&mount->why_not_kept);
 	pthread_mutex_destroy(&mount->lock);
-	sem_destroy(&mount->is_kept);
 	free(mount);
 }
