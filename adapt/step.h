@@ -50,7 +50,8 @@ enum network_mode {
 
 /* Which drivers go into an initramfs that is built now (adapt/step_initramfs.c). */
 enum initramfs_modules {
-	INITRAMFS_MOST, /* those of all storage that there is, and what this machine needs (default) */
+	INITRAMFS_MOST, /* those of all storage that there is, and what this machine needs (default)
+			 */
 	INITRAMFS_LIST, /* what this machine needs, where the guest's tool can do that */
 };
 
