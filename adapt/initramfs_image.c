@@ -24,7 +24,7 @@ static void extra_modules(const struct guest *guest, const struct initramfs_need
 			continue;
 		if (mount->filesystem)
 			strings_add_once(out, mount->filesystem);
-		if (mount->device && has_prefix(mount->device, "/dev/mapper/"))
+		if (mount->volume)
 			strings_add_once(out, "dm_mod");
 	}
 	if (needs->has_lvm)
