@@ -153,12 +153,12 @@ int pack_archive_text(struct pack_archive *archive, size_t limit, struct text *o
 
 		if (pack_archive_read(archive, at, INPUT, &got, err) < 0)
 			return -1;
-		out->data[out->length] = '\0';
-		if (got == 0)
-			return 0;
 		if (got > limit - total)
 			return error_set(err, "%s is larger than %zu bytes", archive->name, limit);
 		out->length += got;
+		out->data[out->length] = '\0';
+		if (got == 0)
+			return 0;
 	}
 }
 

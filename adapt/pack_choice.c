@@ -22,7 +22,7 @@ struct choosing {
 	const struct guest *guest;
 	const struct guest_kernel *kernel;
 	struct driver_matches matches;
-	struct pack_needs needs;
+	struct pack_needs needs, to_start;
 	struct pack_depends depends;
 	uint64_t critical;   /* a bit for each need */
 	struct strings left; /* why what would help was not chosen */
@@ -175,35 +175,48 @@ static bool is_installed(const struct guest *guest, const char *release)
 	return false;
 }
 
+static bool is_met_by(const struct pack_need *need, const struct pack_items *items)
+{
+	const char *by;
+
+	for (size_t i = 0; i < items->count; i++)
+		if (pack_entry_meets(items->item[i].entry, need, &by))
+			return true;
+	return false;
+}
+
 /* A kernel that helps with one device and cannot start here helps nobody. */
-static bool can_be_new_kernel(struct choosing *choosing, const struct pack *pack,
-			      const struct pack_entry *entry)
+static bool can_start(struct choosing *choosing, const struct way *way)
 {
 	_cleanup_strings_ struct strings lacking = {0};
 	_cleanup_free_ char *names = NULL;
 
-	if (!entry->release || !pack_entry_fits(entry, choosing->guest, NULL) ||
-	    is_installed(choosing->guest, entry->release) || !meets(choosing, entry))
-		return false;
-	if (pack_entry_starts(entry, &choosing->matches, &lacking))
+	for (size_t i = 0; i < choosing->to_start.count; i++) {
+		_cleanup_free_ char *what = pack_need_describe(&choosing->to_start.item[i]);
+
+		if (!is_met_by(&choosing->to_start.item[i], &way->items))
+			strings_add(&lacking, what);
+	}
+	if (!lacking.count)
 		return true;
 	names = strings_join(&lacking, ", ");
 	strings_addf(&choosing->left, "kernel %s of %s was left out: it has no driver for %s",
-		     entry->release, pack->place, names);
+		     way->release, way->kernel.pack->place, names);
 	return false;
 }
 
+/* Its modules may be in packages of their own, which its package needs, or which it does not. */
 static void try_kernel(struct choosing *choosing, const struct pack *pack,
 		       const struct pack_entry *entry, struct way *best)
 {
 	struct way way = {.kernel = {pack, entry, NULL}, .release = entry->release};
 
-	if (!can_be_new_kernel(choosing, pack, entry))
-		return;
 	if (close_items(choosing, pack, entry, &way.items) == 0) {
-		way.met = meets(choosing, entry);
+		for (size_t i = 0; i < way.items.count; i++)
+			way.met |= meets(choosing, way.items.item[i].entry);
 		complete(choosing, &way);
-		if (compare_ways(choosing, &way, best) > 0) {
+		if (way.met && compare_ways(choosing, &way, best) > 0 &&
+		    can_start(choosing, &way)) {
 			struct way old = *best;
 
 			*best = way;
@@ -211,6 +224,12 @@ static void try_kernel(struct choosing *choosing, const struct pack *pack,
 		}
 	}
 	way_release(&way);
+}
+
+static bool is_candidate(const struct choosing *choosing, const struct pack_entry *entry)
+{
+	return entry->release && pack_entry_fits(entry, choosing->guest, NULL) &&
+	       !is_installed(choosing->guest, entry->release);
 }
 
 static void try_kernels(struct choosing *choosing, struct way *best)
@@ -221,8 +240,10 @@ static void try_kernels(struct choosing *choosing, struct way *best)
 		const struct pack *pack = packs_get(choosing->packs, i);
 
 		for (size_t j = 0; j < pack->index.count && tried < KERNELS_LIMIT; j++) {
-			tried += pack->index.entry[j].release != NULL;
+			if (!is_candidate(choosing, &pack->index.entry[j]))
+				continue;
 			try_kernel(choosing, pack, &pack->index.entry[j], best);
+			tried++;
 		}
 	}
 }
@@ -396,6 +417,7 @@ int packs_choose(const struct packs *packs, const struct drivers_db *db,
 	if (drivers_match(db, hardware, guest, kernel->release, &choosing.matches, err) < 0)
 		return error_in(err, "drivers of kernel %s", kernel->release);
 	pack_needs_find(&choosing.matches, &choosing.needs);
+	pack_needs_to_start(&choosing.matches, &choosing.to_start);
 	if (choosing.needs.count == 0)
 		return 0;
 	if (pack_depends_init(&choosing.depends, packs, guest, err) < 0)

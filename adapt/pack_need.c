@@ -37,6 +37,19 @@ void pack_needs_find(const struct driver_matches *matches, struct pack_needs *ou
 	add_devices(matches, false, out);
 }
 
+void pack_needs_to_start(const struct driver_matches *matches, struct pack_needs *out)
+{
+	*out = (struct pack_needs){0};
+	for (size_t i = 0; i < matches->count; i++) {
+		const struct driver_match *match = &matches->item[i];
+
+		if (match->is_boot_critical && match->verdict != VERDICT_NO_DRIVER_NEEDED)
+			add(out, (struct pack_need){PACK_NEED_DRIVER, match, NULL, true});
+	}
+	for (size_t i = 0; i < matches->root_count; i++)
+		add(out, (struct pack_need){PACK_NEED_MODULE, NULL, &matches->root[i], true});
+}
+
 static bool drives(const struct pack_entry *entry, const struct device *device, const char **by)
 {
 	for (size_t i = 0; i < entry->modaliases.count; i++) {
@@ -125,26 +138,6 @@ bool pack_entry_meets(const struct pack_entry *entry, const struct pack_need *ne
 static char *device_name(const struct device *device)
 {
 	return string_format("%s %s", device->slot, device->name ? device->name : device->modalias);
-}
-
-bool pack_entry_starts(const struct pack_entry *entry, const struct driver_matches *matches,
-		       struct strings *lacking)
-{
-	size_t before = lacking->count;
-	const char *by;
-
-	for (size_t i = 0; i < matches->count; i++) {
-		const struct driver_match *match = &matches->item[i];
-		_cleanup_free_ char *name = device_name(match->device);
-
-		if (match->is_boot_critical && match->verdict != VERDICT_NO_DRIVER_NEEDED &&
-		    !drives(entry, match->device, &by))
-			strings_add(lacking, name);
-	}
-	for (size_t i = 0; i < matches->root_count; i++)
-		if (!has_module(entry, matches->root[i].name))
-			strings_addf(lacking, "module %s", matches->root[i].name);
-	return lacking->count == before;
 }
 
 char *pack_need_describe(const struct pack_need *need)

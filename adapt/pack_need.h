@@ -31,6 +31,8 @@ struct pack_needs {
 
 /* Of devices without which something is lacking. Borrows from matches. */
 void pack_needs_find(const struct driver_matches *matches, struct pack_needs *out);
+/* What any kernel needs that is to start here, whether the guest's has it or not. */
+void pack_needs_to_start(const struct driver_matches *matches, struct pack_needs *out);
 /* by: the module or the firmware file with which it helps, borrowed from the entry; NULL unknown.
  */
 bool pack_entry_meets(const struct pack_entry *entry, const struct pack_need *need,
@@ -38,10 +40,6 @@ bool pack_entry_meets(const struct pack_entry *entry, const struct pack_need *ne
 /* As far as it is about files of firmware, one of which is enough. */
 bool pack_entry_brings_firmware(const struct pack_entry *entry, const struct strings *wanted,
 				const char **by);
-/* Does the kernel that this package brings drive everything that the machine starts by? Appends
- * what it does not. */
-bool pack_entry_starts(const struct pack_entry *entry, const struct driver_matches *matches,
-		       struct strings *lacking);
 /* "0000:00:1f.2 SATA controller", "module ext4 (file system ext4)"; heap. */
 char *pack_need_describe(const struct pack_need *need);
 
