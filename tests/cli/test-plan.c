@@ -17,6 +17,7 @@ static int set_up(void **state)
 {
 	static struct fixture fixture;
 	_cleanup_tree_ char *root = NULL;
+	_cleanup_free_ char *pack = NULL;
 
 	if (enter_directory(state) < 0)
 		return -1;
@@ -29,6 +30,8 @@ static int set_up(void **state)
 	guest_image_make("bare.raw", root);
 	guest_files_pack_initramfs(root);
 	guest_image_make("good.raw", root);
+	pack = string_format(V2P_PROGRAM " pack build ahci.pack --root %s --module ahci", root);
+	shell(pack);
 	guest_files_lose(root, "kernel/drivers/ata/ahci.ko");
 	guest_image_make("bad.raw", root);
 	fixture.is_ready = true;
@@ -91,6 +94,18 @@ static void a_missing_driver_is_told_with_the_device(void **state)
 	expect(&result, 1, "0000:00:1f.2");
 	expect_output(&result, "Answer: will not boot because ");
 	expect_output(&result, "  missing          0000:00:1f.2 ");
+}
+
+static void a_driver_pack_turns_the_answer(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	need(state);
+	v2p(&result, "plan", "--pci-dump", AHCI, "--driver-pack", "ahci.pack", "bad.raw");
+	expect(&result, 0, "");
+	expect_output(&result, "; driver packs bring\n");
+	expect_output(&result, "  packs      driver packs: ");
+	expect_answer(&result, "will boot");
 }
 
 static void an_initramfs_that_nobody_builds_is_a_reason(void **state)
@@ -359,6 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_guest_with_the_right_driver_will_boot),
 		cmocka_unit_test(a_missing_driver_is_told_with_the_device),
+		cmocka_unit_test(a_driver_pack_turns_the_answer),
 		cmocka_unit_test(an_initramfs_that_nobody_builds_is_a_reason),
 		cmocka_unit_test(the_answer_is_about_the_machine),
 		cmocka_unit_test(a_guest_inside_qcow2_is_read_as_well),
