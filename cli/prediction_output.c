@@ -191,6 +191,7 @@ static json_object *kernel_json(const struct prediction_kernel *kernel)
 	json_object_object_add(object, "why-not", json_string_or_null(kernel->why_not));
 	json_object_object_add(object, "with-driver-packs", json_string_or_null(kernel->supplied));
 	json_object_object_add(object, "devices", driver_matches_json(&kernel->matches));
+	json_object_object_add(object, "root-modules", driver_matches_root_json(&kernel->matches));
 	json_object_object_add(object, "hazards", hazards_json(&kernel->hazards));
 	return object;
 }

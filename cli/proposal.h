@@ -39,6 +39,8 @@ const struct boot_answer *proposal_answer(const struct proposal *proposal);
  * not forced.
  */
 int proposal_check(const struct proposal *proposal, const struct job *job, struct error *err);
+/* A warning for each change of the guest in the report that the proposal did not foresee. */
+void proposal_compare(const struct proposal *proposal, struct report *report);
 /* The last line is the answer. */
 void proposal_render(const struct proposal *proposal, struct text *out);
 /*
