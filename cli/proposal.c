@@ -9,8 +9,6 @@
 #include "base/json.h"
 #include "base/scope.h"
 
-enum { PLAN_JSON_VERSION = 1 };
-
 /* A disk image is started by whatever machine it is given to, unless that machine was named. */
 static enum plan_firmware firmware_of(const struct options *options, const struct job *job,
 				      const struct plan *plan)

@@ -15,6 +15,8 @@
 #include "restore/duration.h"
 #include "restore/plan.h"
 
+enum { PLAN_JSON_VERSION = 1 };
+
 struct proposal {
 	struct source *source;
 	struct plan plan;
@@ -46,6 +48,7 @@ void proposal_render(const struct proposal *proposal, struct text *out);
 /*
  * { "plan-version": 1, members of plan_json(), "duration": { "seconds", "limit" }, "machine",
  *   "predictions": [{ "disk", members of prediction_json() }], "obstacle", "answer" }
+ * Where none can be made: { "plan-version", "obstacle" }.
  */
 json_object *proposal_json(const struct proposal *proposal);
 /* On standard output, as text or, with --json, as a document. */

@@ -349,6 +349,16 @@ static void the_document_holds_everything_that_is_known(void **state)
 	json_object_put(json);
 }
 
+static void what_cannot_be_planned_is_a_document_too(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	need(state);
+	v2p(&result, "plan", "--json", "--pci-dump", AHCI, "absent.raw");
+	expect(&result, 1, "absent.raw");
+	expect_output(&result, "\"obstacle\"");
+}
+
 static void a_plan_without_an_image_is_a_usage_error(void **state)
 {
 	_cleanup_process_result_ struct process_result result = {0};
@@ -390,6 +400,7 @@ int main(void)
 		cmocka_unit_test(an_image_without_a_place_for_linux_is_an_obstacle),
 		cmocka_unit_test(no_line_is_wider_than_a_terminal),
 		cmocka_unit_test(the_document_holds_everything_that_is_known),
+		cmocka_unit_test(what_cannot_be_planned_is_a_document_too),
 		cmocka_unit_test(a_plan_without_an_image_is_a_usage_error),
 		cmocka_unit_test(nothing_stays_mounted_behind_a_plan),
 	};
