@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "adapt/drivers_db.h"
 #include "adapt/initramfs_image.h"
-#include "adapt/initramfs_settings.h"
 #include "base/scope.h"
 
 enum { NAMES_IN_REASON = 4 };
@@ -24,7 +24,7 @@ static bool is_file_of(const char *file, const char *module)
 	const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
 	_cleanup_free_ char *bare = string_format("%.*s", (int)strcspn(name, "."), name);
 
-	return is_same_module(bare, module);
+	return drivers_is_same_module(bare, module);
 }
 
 /* The device whose driver is among the files that the image lacks, or NULL. */
