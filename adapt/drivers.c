@@ -114,15 +114,11 @@ static void match_device(const struct matching *matching, const struct device *d
 	out->blacklisted_by = string_copy(first->by);
 }
 
-/* By what the kernel asks for, else by the name that most kernels have it under. */
 static const struct module_fact *find_link(const struct module_index *index,
 					   const struct root_link *link)
 {
-	const char *const questions[] = {link->alias, link->module};
-
-	for (size_t i = 0; i < array_length(questions); i++) {
-		const struct strings *found =
-			questions[i] ? module_index_find(index, questions[i]) : NULL;
+	for (size_t i = 0; i < link->names.count; i++) {
+		const struct strings *found = module_index_find(index, link->names.item[i]);
 
 		if (found && found->count)
 			return module_index_fact(index, found->item[0]);
@@ -147,9 +143,9 @@ static void match_link(const struct matching *matching, const struct root_link *
 		return;
 	module->verdict = fact->is_builtin ? VERDICT_BUILTIN : VERDICT_MODULE;
 	module->blacklisting =
-		fact->is_builtin
-			? blacklist_find_builtin(&matching->blacklist, fact->name, &by)
-			: blacklist_find(&matching->blacklist, fact->name, link->alias, &by);
+		fact->is_builtin ? blacklist_find_builtin(&matching->blacklist, fact->name, &by)
+				 : blacklist_find(&matching->blacklist, fact->name,
+						  link->names.item[0], &by);
 	if (module->blacklisting == BLACKLIST_NONE)
 		return;
 	module->verdict = VERDICT_BLACKLISTED;
@@ -162,11 +158,7 @@ static int ask_index(struct matching *matching, struct error *err)
 
 	for (size_t i = 0; i < matching->hardware->device_count; i++)
 		candidates_ask(matching->db, &matching->hardware->device[i], &questions);
-	for (size_t i = 0; i < matching->chain.link_count; i++) {
-		strings_add_once(&questions, matching->chain.link[i].module);
-		if (matching->chain.link[i].alias)
-			strings_add_once(&questions, matching->chain.link[i].alias);
-	}
+	root_chain_ask(&matching->chain, &questions);
 	return module_index_ask(matching->guest, matching->release, &questions, &matching->index,
 				err);
 }
@@ -222,12 +214,21 @@ static void check_firmware(const struct matching *matching, const char *name,
 			   struct driver_match *match)
 {
 	const struct module_info *info = module_info_find(&matching->infos, name);
+	const char *package = NULL;
 
-	for (size_t i = 0; info && i < info->firmware.count; i++)
+	if (!info || drivers_db_is_firmware_optional(matching->db, name, match->device))
+		return;
+	for (size_t i = 0; i < info->firmware.count; i++)
 		if (firmware_exists(matching->guest, matching->release, info->firmware.item[i]))
 			return;
-	for (size_t i = 0; info && i < info->firmware.count; i++)
+	for (size_t i = 0; i < info->firmware.count; i++) {
 		strings_add(&match->firmware, info->firmware.item[i]);
+		if (!package)
+			package = drivers_db_firmware_package(matching->db, matching->guest,
+							      info->firmware.item[i]);
+	}
+	if (package && !match->firmware_package)
+		match->firmware_package = string_copy(package);
 }
 
 static bool is_distributions(const struct module_fact *fact)

@@ -138,12 +138,13 @@ static void add_device(struct boot *boot, size_t index)
 
 static void add_link(struct boot *boot, const struct root_link *link)
 {
-	bool is_there = link->alias && add_asked(boot, link->alias);
-
-	if (is_there || add_asked(boot, link->module) || !link->is_required)
-		return;
-	strings_addf(&boot->set->missing, "kernel %s has no %s (%s)", boot->release, link->module,
-		     link->why);
+	add_before(boot, link->module);
+	for (size_t i = 0; i < link->names.count; i++)
+		if (add_asked(boot, link->names.item[i]))
+			return;
+	if (link->is_required)
+		strings_addf(&boot->set->missing, "kernel %s has no %s (%s)", boot->release,
+			     link->module, link->why);
 }
 
 /* Disks that hang on controllers which do not lead to the root: named where the module exists. */
@@ -170,11 +171,7 @@ static void add_questions(struct boot *boot, const struct strings *extra_modules
 
 	for (size_t i = 0; i < count; i++)
 		strings_add_once(questions, rows[i].module);
-	for (size_t i = 0; i < boot->chain.link_count; i++) {
-		strings_add_once(questions, boot->chain.link[i].module);
-		if (boot->chain.link[i].alias)
-			strings_add_once(questions, boot->chain.link[i].alias);
-	}
+	root_chain_ask(&boot->chain, questions);
 	for (size_t i = 0; i < extra_modules->count; i++)
 		strings_add_once(questions, extra_modules->item[i]);
 	for (size_t i = 0; i < boot->hardware->device_count; i++)
@@ -187,6 +184,8 @@ static void add_preloads(const struct boot *boot, const struct strings *extra_mo
 {
 	for (size_t i = 0; i < extra_modules->count; i++)
 		drivers_db_preloads(boot->db, extra_modules->item[i], questions);
+	for (size_t i = 0; i < boot->chain.link_count; i++)
+		drivers_db_preloads(boot->db, boot->chain.link[i].module, questions);
 	for (size_t i = 0; i < boot->hardware->device_count; i++) {
 		_cleanup_candidates_ struct candidates candidates = {0};
 

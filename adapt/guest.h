@@ -57,6 +57,7 @@ struct guest {
 	struct layout layout; /* of disk; empty for --root */
 	struct guest_mount *mount;
 	size_t mount_count;
+	struct strings unmounted;     /* why file systems of its fstab are not mounted: sentences */
 	struct strings volume_groups; /* activated by us, deactivated on close; an image's */
 	struct guest_image *image;    /* of guest_open_image(), or NULL */
 	char *os_id, *os_id_like, *os_version, *os_name; /* /etc/os-release; "" when absent */

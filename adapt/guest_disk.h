@@ -66,11 +66,15 @@ int volume_mount(const struct volume *volume, const char *where, enum mount_mode
 
 /* From here on mounts neither spread to the rest of the system, nor outlive v2p. */
 int guest_isolate(struct error *err);
-/* Finds the root among the volumes, mounts it and what its fstab names, and reads what it is. */
+/* Finds the root among the volumes, mounts it and what its fstab names, and reads what it is. The
+ * root is mounted on guest->root; NULL: on a new directory, which guest_unmount() removes. */
 int guest_open_volumes(struct guest *guest, struct volumes *volumes, enum guest_mode mode,
 		       struct error *err);
 /* Undoes the mounts of guest_open_volumes(), whatever of them was made. */
 int guest_unmount(struct guest *guest, struct error *err);
+/* What a read of a guest's file failed with; of a guest in an image, why the image cannot be read
+ * in place of the EIO that became of it. Returns -1. */
+int guest_explain(const struct guest *guest, struct error *err);
 
 /* Mounts what the guest's fstab names and the adaptation needs; guest->mount[0] is the root. */
 int guest_mount_fstab(struct guest *guest, const struct volumes *volumes, enum guest_mode mode,

@@ -228,6 +228,8 @@ static int mount_entry(struct guest *guest, const struct volumes *volumes, struc
 			error_move(err, &why);
 		return -1;
 	}
+	if (r < 0)
+		strings_add(&guest->unmounted, error_text(&why));
 	return 0;
 }
 

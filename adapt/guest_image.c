@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "adapt/guest_image.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,6 +135,7 @@ static int open_image(struct guest *guest, struct source *source, struct error *
 	if (source_mount_start(guest->image->mount, err) < 0)
 		return -1;
 	guest->disk = source_mount_path(guest->image->mount, SOURCE_MOUNT_DISK);
+	guest->root = string_copy(source_mount_room(guest->image->mount));
 	if (volumes_add_partitions(guest, GUEST_READ_ONLY, &volumes, err) < 0 ||
 	    add_logicals(guest, &logicals, &volumes, err) < 0)
 		return -1;
@@ -153,6 +155,13 @@ static int detach(struct guest *guest, struct error *err)
 	free(image);
 	guest->image = NULL;
 	return r;
+}
+
+int guest_explain(const struct guest *guest, struct error *err)
+{
+	if (guest->image && err && err->number == EIO)
+		source_mount_check(guest->image->mount, err);
+	return -1;
 }
 
 const char *guest_disk_name(const struct guest *guest)

@@ -50,6 +50,8 @@ static int make_mount_point(struct guest *guest, struct error *err)
 {
 	char path[] = "/run/v2p-guest-XXXXXX";
 
+	if (guest->root)
+		return 0;
 	if (!mkdtemp(path))
 		return error_sys(err, errno, "make a mount point in /run");
 	guest->root = string_copy(path);

@@ -2,6 +2,7 @@
 /* Partitions as devices, and file systems as mounts. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
 #include <linux/loop.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,6 +221,42 @@ static void add_option(struct text *options, const char *option)
 		text_addf(options, "%s%s", options->length ? "," : "", option);
 }
 
+static int complain_mount(const struct volume *volume, int number, struct error *err)
+{
+	_cleanup_free_ char *name = volume_describe(volume);
+
+	if (number == ENODEV)
+		return error_set(err, "mount %s: the kernel that runs here has no %s", name,
+				 volume->filesystem);
+	return error_sys(err, number, "mount %s (%s)", name, volume->filesystem);
+}
+
+/*
+ * The kernel remembers where it has seen which btrfs, mounted or not, and refuses one of the same
+ * UUID that is older: an image, beside the disk that it was restored to before.
+ */
+static int forget_btrfs(void)
+{
+	_cleanup_close_ int control = open("/dev/btrfs-control", O_RDWR | O_CLOEXEC);
+	struct btrfs_ioctl_vol_args all = {0};
+
+	return control < 0 ? -1 : ioctl(control, BTRFS_IOC_FORGET_DEV, &all);
+}
+
+static int mount_device(const struct volume *volume, const char *where, unsigned long flags,
+			const char *options)
+{
+	int r = mount(volume->device, where, volume->filesystem, flags, options);
+
+	if (r == 0 || errno != EEXIST || !string_equal(volume->filesystem, "btrfs"))
+		return r;
+	if (forget_btrfs() < 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return mount(volume->device, where, volume->filesystem, flags, options);
+}
+
 int volume_mount(const struct volume *volume, const char *where, enum mount_mode mode,
 		 const char *subvolume, struct error *err)
 {
@@ -235,11 +272,7 @@ int volume_mount(const struct volume *volume, const char *where, enum mount_mode
 	}
 	if (subvolume)
 		text_addf(&options, "%ssubvol=%s", options.length ? "," : "", subvolume);
-	if (mount(volume->device, where, volume->filesystem, flags, text_string(&options)) < 0) {
-		int number = errno;
-		_cleanup_free_ char *name = volume_describe(volume);
-
-		return error_sys(err, number, "mount %s (%s)", name, volume->filesystem);
-	}
+	if (mount_device(volume, where, flags, text_string(&options)) < 0)
+		return complain_mount(volume, errno, err);
 	return 0;
 }

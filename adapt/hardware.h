@@ -97,9 +97,10 @@ int hardware_detect_at(const char *root, struct hardware *out, struct error *err
  */
 int hardware_read_json(const char *path, struct hardware *out, struct error *err);
 /*
- * `lspci -x[xxx]` text, through libpci's dump access method: devices only, with the modaliases that
- * the kernel would compose. A virtio function also gives the device on the virtio bus that its
- * driver would make of it.
+ * What lspci printed: `lspci -x[xxx]`, through libpci's dump access method, or `lspci -nn[kv]`,
+ * which is what people paste. Devices only, with the modaliases that the kernel would compose, and
+ * the bridges above them where the configuration space tells. A virtio function also gives the
+ * device on the virtio bus that its driver would make of it.
  */
 int hardware_read_pci_dump(const char *path, struct hardware *out, struct error *err);
 /* The device in that slot, or NULL. Borrowed. */

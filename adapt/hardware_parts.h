@@ -36,6 +36,8 @@ char *sysfs_link(const char *directory, const char *name);
 
 /* hardware_pci.c: adds the PCI devices. No PCI bus at all is not an error. */
 int hardware_scan_pci(const char *root, struct hardware *hardware, struct error *err);
+/* As the kernel's pci_uevent() composes it; heap, the caller frees. */
+char *pci_modalias(const struct device *device);
 /* hardware_sysfs.c: adds the devices of all other buses that have a modalias. */
 void hardware_scan_buses(const char *root, struct hardware *hardware);
 /* hardware_firmware.c: firmware, DMI and processor. What is absent is left out. */

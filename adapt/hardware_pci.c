@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The PCI part of the hardware, through libpci; the one file that includes its headers. */
+#include <errno.h>
 #include <pci/pci.h>
 #include <setjmp.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "adapt/hardware_parts.h"
+#include "adapt/hardware_pci_text.h"
 #include "base/file.h"
 #include "base/scope.h"
 #include "base/text.h"
 
 enum {
-	DUMP_LIMIT = 16 << 20, /* 4 KiB of configuration space are 13 KiB of text */
+	TEXT_LIMIT = 16 << 20, /* 4 KiB of configuration space are 13 KiB of text */
 	DEVICE_LIMIT = 65536,
 	VENDOR_VIRTIO = 0x1af4,
 };
@@ -55,8 +58,7 @@ static struct pci_access *pci_new(int method)
 	return access;
 }
 
-/* As the kernel's pci_uevent() composes it. */
-static char *compose_modalias(const struct device *device)
+char *pci_modalias(const struct device *device)
 {
 	return string_format("pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X", device->vendor,
 			     device->device, device->subsystem_vendor, device->subsystem_device,
@@ -82,7 +84,7 @@ static void add_pci(struct pci_access *access, struct pci_dev *pci, struct hardw
 	if (pci->module_alias) /* with the newline of sysfs */
 		device->modalias = string_copy(string_trim(pci->module_alias));
 	else
-		device->modalias = compose_modalias(device);
+		device->modalias = pci_modalias(device);
 	if (pci_get_string_property(pci, PCI_FILL_DRIVER))
 		device->driver = string_copy(pci_get_string_property(pci, PCI_FILL_DRIVER));
 	device->name = printable_copy(
@@ -166,29 +168,61 @@ static void add_virtio(struct hardware *hardware, size_t function)
 	device->bus = string_copy("virtio");
 	device->slot = slot;
 	device->modalias = string_format("virtio:d%08Xv%08X", type, VENDOR_VIRTIO);
+	device->parent = string_copy(hardware->device[function].slot);
 }
 
-static int scan_dump(const char *path, struct hardware *hardware, struct error *err)
+/* libpci reads a file, and only what was looked through is handed to it. */
+static int open_text(const struct text *text, struct error *err)
 {
-	_cleanup_text_ struct text text = {0};
-	struct pci_access *pci;
-	size_t functions;
+	_cleanup_close_ int fd = memfd_create("pci-dump", MFD_CLOEXEC);
 
-	/* libpci reads a file of any size to its end; one that is no file would not end. */
-	if (file_read(path, DUMP_LIMIT, &text, err) < 0)
+	if (fd < 0)
+		return error_sys(err, errno, "create a file in memory");
+	if (write_exactly(fd, "a file in memory", text->data, text->length, 0, err) < 0)
+		return -1;
+	return steal_fd(&fd);
+}
+
+static int scan_dump(const struct text *dump, struct hardware *hardware, struct error *err)
+{
+	_cleanup_close_ int fd = open_text(dump, err);
+	_cleanup_free_ char *path = string_format("/proc/self/fd/%d", fd);
+	struct pci_access *pci;
+
+	if (fd < 0)
 		return -1;
 	pci = pci_new(PCI_ACCESS_DUMP);
-	pci_set_param(pci, "dump.name", (char *)path);
-	if (scan_sorted(pci, hardware, err) < 0)
+	pci_set_param(pci, "dump.name", path);
+	return scan_sorted(pci, hardware, err);
+}
+
+static int read_devices(const struct text *text, struct hardware *hardware, struct error *err)
+{
+	_cleanup_pci_dump_ struct pci_dump dump = {0};
+
+	if (pci_dump_check(text, &dump, err) < 0)
+		return -1;
+	if (dump.text.length == 0)
+		return pci_listing_read(text_string(text), hardware, err);
+	if (scan_dump(&dump.text, hardware, err) < 0)
+		return -1;
+	pci_dump_find_parents(&dump, hardware);
+	return 0;
+}
+
+static int read_text(const char *path, struct hardware *hardware, struct error *err)
+{
+	_cleanup_text_ struct text text = {0};
+	size_t functions;
+
+	if (file_read(path, TEXT_LIMIT, &text, err) < 0 || read_devices(&text, hardware, err) < 0)
 		return -1;
 	functions = hardware->device_count;
-	if (functions == 0)
-		return error_set(err, "holds no device: it is not the output of lspci -x");
 	for (size_t i = 0; i < functions; i++)
 		if (hardware->device[i].vendor == VENDOR_VIRTIO &&
 		    hardware->device[i].device >= 0x1000 && hardware->device[i].device <= 0x107f)
 			add_virtio(hardware, i);
-	return 0;
+	return hardware_check_parents(hardware, err);
 }
 
 int hardware_read_pci_dump(const char *path, struct hardware *out, struct error *err)
@@ -196,7 +230,7 @@ int hardware_read_pci_dump(const char *path, struct hardware *out, struct error 
 	_cleanup_hardware_ struct hardware hardware = {0};
 
 	hardware.source = string_copy(path);
-	if (scan_dump(path, &hardware, err) < 0)
+	if (read_text(path, &hardware, err) < 0)
 		return error_in(err, "read the PCI dump %s", path);
 	*out = hardware;
 	hardware = (struct hardware){0};

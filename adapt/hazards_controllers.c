@@ -80,7 +80,7 @@ static void check_raid(struct hazard_search *search, const struct driver_match *
 		return;
 	device = hazard_device(match->device);
 	hazard_add(search, search->hardware->disks.count ? HAZARD_NOTE : HAZARD_FATAL, mode->advice,
-		   "%s shows no disk: it has no array", device);
+		   "%s shows no disk", device);
 }
 
 static const struct {

@@ -5,7 +5,13 @@
 #include <string.h>
 
 #include "adapt/device_names.h"
+#include "adapt/drivers_db.h"
+#include "adapt/firmware_files.h"
+#include "adapt/initramfs_settings.h"
+#include "adapt/module_info.h"
 #include "base/scope.h"
+
+enum { FIRMWARE_LIMIT = 512 }; /* files that one image is searched for */
 
 int initramfs_open(const struct guest *guest, const char *path, struct initramfs_content *out,
 		   struct error *err)
@@ -159,60 +165,67 @@ char *initramfs_gone_resume(const struct guest *guest, const struct initramfs_co
 static const struct {
 	const char *vendor;   /* as the processor says it */
 	const char *file;     /* in the uncompressed archive in front: x86/microcode.rst */
-	const char *firmware; /* where packages put what it is made of */
-	/* What brings it to: Debian and its kin, Fedora and its kin, SUSE, Arch. */
-	const char *debian, *fedora, *suse, *arch;
-	const char *separate; /* a second image that the boot loader loads (Arch) */
+	const char *firmware; /* where packages put what it is made of, below /lib/firmware/ */
+	const char *separate; /* an image of its own that the boot loader loads (Arch) */
 } microcodes[] = {
-	{"GenuineIntel", "kernel/x86/microcode/GenuineIntel.bin", "/lib/firmware/intel-ucode",
-	 "intel-microcode", "microcode_ctl", "ucode-intel", "intel-ucode", "/boot/intel-ucode.img"},
-	{"AuthenticAMD", "kernel/x86/microcode/AuthenticAMD.bin", "/lib/firmware/amd-ucode",
-	 "amd64-microcode", "linux-firmware", "ucode-amd", "amd-ucode", "/boot/amd-ucode.img"},
+	{"GenuineIntel", "kernel/x86/microcode/GenuineIntel.bin", "intel-ucode",
+	 "/boot/intel-ucode.img"},
+	{"AuthenticAMD", "kernel/x86/microcode/AuthenticAMD.bin", "amd-ucode",
+	 "/boot/amd-ucode.img"},
 };
 
-static const char *microcode_package(const struct guest *guest, size_t vendor)
+static char *microcode_note(const struct drivers_db *db, const struct guest *guest,
+			    const char *vendor, const char *firmware)
 {
-	const struct {
-		const char *family, *package;
-	} packages[] = {
-		{"debian", microcodes[vendor].debian}, {"ubuntu", microcodes[vendor].debian},
-		{"fedora", microcodes[vendor].fedora}, {"rhel", microcodes[vendor].fedora},
-		{"suse", microcodes[vendor].suse},     {"opensuse", microcodes[vendor].suse},
-		{"sles", microcodes[vendor].suse},     {"arch", microcodes[vendor].arch},
-	};
+	_cleanup_free_ char *directory = string_format("/lib/firmware/%s", firmware);
+	_cleanup_free_ char *file = string_format("%s/any", firmware);
+	const char *package = drivers_db_firmware_package(db, guest, file);
 
-	for (size_t i = 0; i < array_length(packages); i++)
-		if (guest_is_of_family(guest, packages[i].family))
-			return packages[i].package;
+	if (guest_has(guest, directory))
+		return string_format("the guest has microcode for this processor (%s), but its "
+				     "initramfs does not load it; it runs with the firmware's",
+				     vendor);
+	return string_format("none for this processor (%s) in the guest; it runs with the "
+			     "firmware's%s%s%s",
+			     vendor, package ? "; the package " : "", package ? package : "",
+			     package ? " brings newer" : "");
+}
+
+char *initramfs_microcode_note(const struct drivers_db *db, const struct guest *guest,
+			       const struct initramfs_content *content, const char *cpu_vendor)
+{
+	for (size_t i = 0; i < array_length(microcodes); i++)
+		if (string_equal(cpu_vendor, microcodes[i].vendor) &&
+		    !strings_has(&content->names, microcodes[i].file) &&
+		    !guest_has(guest, microcodes[i].separate))
+			return microcode_note(db, guest, cpu_vendor, microcodes[i].firmware);
 	return NULL;
 }
 
-char *initramfs_microcode_note(const struct guest *guest, const struct initramfs_content *content,
-			       const char *cpu_vendor)
+static void add_firmware(const struct guest *guest, const char *release,
+			 const struct module_info *info, struct strings *out)
 {
-	for (size_t i = 0; i < array_length(microcodes); i++) {
-		const char *package = microcode_package(guest, i);
+	for (size_t i = 0; i < info->firmware.count && out->count < FIRMWARE_LIMIT; i++) {
+		const char *name = info->firmware.item[i];
 
-		if (!string_equal(cpu_vendor, microcodes[i].vendor))
-			continue;
-		if (strings_has(&content->names, microcodes[i].file) ||
-		    guest_has(guest, microcodes[i].separate))
-			return NULL;
-		if (guest_has(guest, microcodes[i].firmware))
-			return string_format(
-				"the guest has microcode for this processor (%s), but its "
-				"initramfs does not load it; it runs with that of the firmware",
-				cpu_vendor);
-		return string_format("no microcode for this processor (%s) in the guest; it runs "
-				     "with that of the firmware%s%s%s",
-				     cpu_vendor, package ? "; the package " : "",
-				     package ? package : "", package ? " brings newer" : "");
+		if (!strpbrk(name, "*?") && firmware_exists(guest, release, name))
+			strings_add_once(out, name);
 	}
-	return NULL;
 }
 
 void initramfs_firmware(const struct guest *guest, const char *release,
 			const struct strings *modules, struct strings *out)
 {
-	(void)guest, (void)release, (void)modules, (void)out;
+	_cleanup_strings_ struct strings names = {0};
+	_cleanup_module_infos_ struct module_infos infos = {0};
+
+	for (size_t i = 0; i < modules->count; i++) {
+		_cleanup_free_ char *name = module_of_file(modules->item[i]);
+
+		strings_add(&names, name);
+	}
+	if (module_info_ask(guest, release, &names, &infos, NULL) < 0)
+		return;
+	for (size_t i = 0; i < infos.count; i++)
+		add_firmware(guest, release, &infos.item[i], out);
 }

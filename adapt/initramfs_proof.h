@@ -34,8 +34,8 @@ void initramfs_firmware(const struct guest *guest, const char *release,
 			const struct strings *modules, struct strings *out);
 
 /*
- * A sentence about microcode for processors of this vendor ("GenuineIntel") when the image holds
- * none, with the package that brings it; heap. NULL: it is there, or there is none to be had.
+ * What to say of microcode for processors of this vendor ("GenuineIntel", or NULL) when the image
+ * holds none, with the package that brings it; heap. NULL: it is there, or there is none to be had.
  */
-char *initramfs_microcode_note(const struct guest *guest, const struct initramfs_content *content,
-			       const char *cpu_vendor);
+char *initramfs_microcode_note(const struct drivers_db *db, const struct guest *guest,
+			       const struct initramfs_content *content, const char *cpu_vendor);

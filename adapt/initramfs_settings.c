@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "adapt/initramfs_settings.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/scope.h"
@@ -115,6 +114,18 @@ bool is_same_module(const char *a, const char *b)
 		if (*a != *b && !(strchr("-_", *a) && strchr("-_", *b)))
 			return false;
 	return *a == *b;
+}
+
+char *module_of_file(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	char *name = string_copy(slash ? slash + 1 : file);
+
+	name[strcspn(name, ".")] = '\0';
+	for (char *c = name; *c; c++)
+		if (*c == '-')
+			*c = '_';
+	return name;
 }
 
 const char *find_module(const struct strings *list, const char *name)

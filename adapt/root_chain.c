@@ -89,9 +89,11 @@ void root_chain_add(struct root_chain *chain, const char *module, const char *al
 	printable = string_printable(text_string(&why));
 	link = &chain->link[chain->link_count++];
 	*link = (struct root_link){.module = string_copy(module),
-				   .alias = alias ? string_copy(alias) : NULL,
 				   .why = steal(&printable),
 				   .is_required = need == ROOT_REQUIRED};
+	if (alias)
+		strings_add(&link->names, alias);
+	strings_add_once(&link->names, module);
 }
 
 /* The disk drivers for what the controllers of the chain carry. */
@@ -123,7 +125,16 @@ int root_chain_find(const struct drivers_db *db, const struct hardware *hardware
 	}
 	mark_devices(db, hardware, out);
 	add_disk_modules(db, hardware, out);
+	for (size_t i = 0; i < out->link_count; i++)
+		drivers_db_aliases_of(db, out->link[i].module, &out->link[i].names);
 	return 0;
+}
+
+void root_chain_ask(const struct root_chain *chain, struct strings *questions)
+{
+	for (size_t i = 0; i < chain->link_count; i++)
+		for (size_t j = 0; j < chain->link[i].names.count; j++)
+			strings_add_once(questions, chain->link[i].names.item[j]);
 }
 
 void root_chain_release(struct root_chain *chain)
@@ -132,7 +143,7 @@ void root_chain_release(struct root_chain *chain)
 		return;
 	for (size_t i = 0; i < chain->link_count; i++) {
 		free(chain->link[i].module);
-		free(chain->link[i].alias);
+		strings_release(&chain->link[i].names);
 		free(chain->link[i].why);
 	}
 	free(chain->link);

@@ -18,9 +18,9 @@
 #include "base/error.h"
 
 struct root_link {
-	char *module; /* as modprobe takes it */
-	char *alias;  /* by which the kernel asks for it, "fs-ext4"; or NULL */
-	char *why;    /* "file system ext4" */
+	char *module;         /* as most kernels have it */
+	struct strings names; /* to ask the index for, best first: "fs-ext4", "ext4" */
+	char *why;            /* "file system ext4" */
 	/* false: it is loaded where it exists, and often not needed */
 	bool is_required;
 };
@@ -34,5 +34,7 @@ struct root_chain {
 
 int root_chain_find(const struct drivers_db *db, const struct hardware *hardware,
 		    const struct guest *guest, struct root_chain *out, struct error *err);
+/* Adds what the module index has to be asked for the links. */
+void root_chain_ask(const struct root_chain *chain, struct strings *questions);
 void root_chain_release(struct root_chain *chain);
 #define _cleanup_root_chain_ __attribute__((cleanup(root_chain_release)))

@@ -133,6 +133,9 @@ static int add_mounted(const struct guest *guest, struct root_chain *chain, bool
 			continue;
 		*is_known = true;
 		add_filesystem(chain, mount->filesystem, mount->where);
+		if (mount->volume)
+			root_chain_add(chain, "dm_mod", NULL, ROOT_REQUIRED, "volume %s",
+				       mount->volume);
 		if (add_device(guest, chain, mount->device, err) < 0)
 			return -1;
 	}

@@ -48,6 +48,8 @@ static void render_guest(const struct guest *guest, struct text *out)
 			  string_or_dash(guest->kernel[i].initramfs));
 	for (size_t i = 0; i < guest->mount_count; i++)
 		render_mount(&guest->mount[i], out);
+	for (size_t i = 0; i < guest->unmounted.count; i++)
+		text_addf(out, "Not mounted %s\n", guest->unmounted.item[i]);
 }
 
 struct inspection {

@@ -41,3 +41,5 @@ enum exit_status command_pack(const struct options *options, struct output *outp
 			      struct error *err);
 enum exit_status command_profile(const struct options *options, struct output *output,
 				 struct error *err);
+enum exit_status command_drivers(const struct options *options, struct output *output,
+				 struct error *err);

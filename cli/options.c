@@ -21,11 +21,14 @@ struct option_row {
 #define STRING(field) OPTION_STRING, offsetof(struct options, field)
 #define LIST(field) OPTION_LIST, offsetof(struct options, field)
 
-enum { READS_IMAGE = COMMAND_RESTORE | COMMAND_VERIFY | COMMAND_CHECKSUM };
+enum {
+	READS_IMAGE = COMMAND_RESTORE | COMMAND_VERIFY | COMMAND_CHECKSUM,
+	LOOKS_INTO_IMAGE = COMMAND_INSPECT | COMMAND_DRIVERS,
+};
 
 static const struct option_row rows[] = {
 	{"--ca-file", "FILE", "certificates (PEM) to trust for https and nbds",
-	 COMMAND_INSPECT | READS_IMAGE | COMMAND_ADAPT | COMMAND_PACK, STRING(ca_file)},
+	 LOOKS_INTO_IMAGE | READS_IMAGE | COMMAND_ADAPT | COMMAND_PACK, STRING(ca_file)},
 	{"--checksum", "SUM", "sha256:HEX, or a file: sha256sum list, block map (.bmap)",
 	 READS_IMAGE, STRING(checksum)},
 	{"--distribution", "ID [VERSION]", "that the packages are for: \"debian 12\"", COMMAND_PACK,
@@ -37,11 +40,12 @@ static const struct option_row rows[] = {
 	{"--dry-run", NULL, "show what would be done, write nothing",
 	 COMMAND_RESTORE | COMMAND_ADAPT, FLAG(dry_run)},
 	{"--format", "FORMAT", "of the image, instead of finding out by content",
-	 COMMAND_INSPECT | READS_IMAGE, STRING(format)},
+	 LOOKS_INTO_IMAGE | READS_IMAGE, STRING(format)},
 	{"--get", "SECTION.KEY", "print one value of the chosen profile", COMMAND_PROFILE,
 	 STRING(get)},
 	{"--hardware", "FILE", "a saved `v2p detect --json`: adapt for that machine",
-	 COMMAND_DETECT | COMMAND_RESTORE | COMMAND_ADAPT | COMMAND_PROFILE, STRING(hardware)},
+	 COMMAND_DETECT | COMMAND_RESTORE | COMMAND_ADAPT | COMMAND_PROFILE | COMMAND_DRIVERS,
+	 STRING(hardware)},
 	{"--help", NULL, "this text", (unsigned int)COMMAND_ALL, FLAG(help)},
 	{"--initramfs", "MODE", "drivers in it: most (default), or list: of this machine alone",
 	 COMMAND_RESTORE | COMMAND_ADAPT, STRING(initramfs)},
@@ -63,7 +67,7 @@ static const struct option_row rows[] = {
 	{"--packages", "DIR", "build: from the .deb and .rpm packages in DIR", COMMAND_PACK,
 	 STRING(packages)},
 	{"--pci-dump", "FILE", "text of `lspci -x`: adapt for those PCI devices",
-	 COMMAND_DETECT | COMMAND_RESTORE | COMMAND_ADAPT, STRING(pci_dump)},
+	 COMMAND_DETECT | COMMAND_RESTORE | COMMAND_ADAPT | COMMAND_DRIVERS, STRING(pci_dump)},
 	{"--profile", "FILE|DIR|URL", "take the answers from the profile that matches this machine",
 	 COMMAND_RESTORE, LIST(profiles)},
 	{"--progress", "MODE", "auto, bar, json or none", READS_IMAGE, STRING(progress)},
@@ -71,7 +75,7 @@ static const struct option_row rows[] = {
 	 STRING(report)},
 	{"--resume", NULL, "compare first, write only what differs", COMMAND_RESTORE, FLAG(resume)},
 	{"--root", "DIR", "a directory tree instead of a disk",
-	 COMMAND_INSPECT | COMMAND_ADAPT | COMMAND_PACK, STRING(root)},
+	 LOOKS_INTO_IMAGE | COMMAND_ADAPT | COMMAND_PACK, STRING(root)},
 	{"--running", NULL, "build: from the modules of the system that runs", COMMAND_PACK,
 	 FLAG(running)},
 	{"--signature", "FILE", "of the --checksum file, or of the image itself", READS_IMAGE,

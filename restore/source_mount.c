@@ -35,7 +35,8 @@ struct source_mount {
 	struct source *source;
 	struct file *file;
 	size_t count;
-	char *directory; /* NULL: none was made */
+	/* directory holds the other two; NULL: not made. */
+	char *directory, *image, *room;
 	bool is_mounted;
 	struct fuse_session *session;
 	struct source_mount_keeper keeper;
@@ -208,7 +209,9 @@ static void *serve(void *context)
 static void *serve_kept(void *context)
 {
 	struct source_mount *mount = context;
-	int r = source_mount_keeper_start(mount->directory, &mount->keeper, &mount->why_not_kept);
+	/* What waits for the image ends when that does: it comes first. */
+	const char *const places[] = {mount->image, mount->room, mount->directory, NULL};
+	int r = source_mount_keeper_start(places, &mount->keeper, &mount->why_not_kept);
 
 	sem_post(&mount->is_kept);
 	return r < 0 ? NULL : serve(mount);
@@ -244,22 +247,35 @@ static int start_session(struct source_mount *mount, int fd, struct error *err)
 	return 0;
 }
 
+static int make_directories(struct source_mount *mount, struct error *err)
+{
+	char directory[] = "/run/v2p-image-XXXXXX";
+
+	if (!mkdtemp(directory))
+		return error_sys(err, errno, "make a mount point in /run");
+	mount->directory = string_copy(directory);
+	mount->image = string_format("%s/image", directory);
+	mount->room = string_format("%s/root", directory);
+	if (mkdir(mount->image, 0700) < 0 || mkdir(mount->room, 0700) < 0)
+		return error_sys(err, errno, "make a mount point in %s", directory);
+	return 0;
+}
+
 static int mount_fuse(struct source_mount *files, struct error *err)
 {
-	char directory[] = "/run/v2p-image-XXXXXX", options[96];
+	const unsigned long flags = MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC;
 	_cleanup_close_ int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char options[96];
 
 	if (fd < 0)
 		return error_sys(err, errno,
 				 "open /dev/fuse (reading inside an image takes the kernel's "
 				 "module fuse)");
-	if (!mkdtemp(directory))
-		return error_sys(err, errno, "make a mount point in /run");
-	files->directory = string_copy(directory);
+	if (make_directories(files, err) < 0)
+		return -1;
 	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
-	if (mount("v2p", directory, "fuse.v2p", MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC,
-		  options) < 0)
-		return error_sys(err, errno, "mount FUSE on %s", directory);
+	if (mount("v2p", files->image, "fuse.v2p", flags, options) < 0)
+		return error_sys(err, errno, "mount FUSE on %s", files->image);
 	files->is_mounted = true;
 	if (start_session(files, fd, err) < 0)
 		return -1;
@@ -337,7 +353,12 @@ int source_mount_start(struct source_mount *mount, struct error *err)
 
 char *source_mount_path(const struct source_mount *mount, const char *name)
 {
-	return string_format("%s/%s", mount->directory, name);
+	return string_format("%s/%s", mount->image, name);
+}
+
+const char *source_mount_room(const struct source_mount *mount)
+{
+	return mount->room;
 }
 
 int source_mount_check(struct source_mount *mount, struct error *err)
@@ -351,26 +372,35 @@ int source_mount_check(struct source_mount *mount, struct error *err)
 	return r;
 }
 
+static void remove_directories(struct source_mount *mount)
+{
+	char *const places[] = {mount->image, mount->room, mount->directory};
+
+	for (size_t i = 0; i < array_length(places); i++) {
+		if (places[i])
+			rmdir(places[i]);
+		free(places[i]);
+	}
+}
+
 /* Forced: the threads end now, whoever still has a file open. */
 void source_mount_close(struct source_mount *mount)
 {
 	if (!mount)
 		return;
 	if (mount->is_mounted)
-		umount2(mount->directory, MNT_FORCE | MNT_DETACH);
+		umount2(mount->image, MNT_FORCE | MNT_DETACH);
 	for (size_t i = 0; i < mount->threads; i++)
 		pthread_join(mount->thread[i], NULL);
 	source_mount_keeper_stop(&mount->keeper);
 	if (mount->session)
 		fuse_session_destroy(mount->session);
-	if (mount->directory)
-		rmdir(mount->directory);
+	remove_directories(mount);
 	for (size_t i = 0; i < mount->count; i++) {
 		free(mount->file[i].name);
 		free(mount->file[i].segment);
 	}
 	free(mount->file);
-	free(mount->directory);
 	error_release(&mount->damage);
 	error_release(&mount->why_not_kept);
 	pthread_mutex_destroy(&mount->lock);

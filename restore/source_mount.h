@@ -32,6 +32,9 @@ void source_mount_add(struct source_mount *mount, const char *name,
 int source_mount_start(struct source_mount *mount, struct error *err);
 /* Where a file is: heap, the caller frees. After start only. */
 char *source_mount_path(const struct source_mount *mount, const char *name);
+/* An empty directory to mount on what the files hold. It goes away with the mount, and with a
+ * process that is killed. After start only. */
+const char *source_mount_room(const struct source_mount *mount);
 /*
  * Could all that was read be read? Whoever read a file was only told EIO; this says the source's
  * own reason, of the first read that went wrong.

@@ -22,7 +22,7 @@ static void wake(int number)
  * Between fork() and the end only what is safe in the child of a process with threads. A terminal's
  * or a group's signals are not for the keeper, which has to outlive who they are for.
  */
-_Noreturn static void keep(const char *directory, int fd)
+_Noreturn static void keep(const char *const *places, int fd)
 {
 	const struct sigaction action = {.sa_handler = wake};
 	struct pollfd end = {.fd = fd, .events = POLLIN};
@@ -40,12 +40,14 @@ _Noreturn static void keep(const char *directory, int fd)
 	if (prctl(PR_SET_PDEATHSIG, SIGUSR1) < 0 || send(fd, "", 1, MSG_NOSIGNAL) != 1)
 		_exit(1);
 	ppoll(&end, 1, NULL, &but_one);
-	umount2(directory, MNT_FORCE | MNT_DETACH);
-	rmdir(directory);
+	for (size_t i = 0; places[i]; i++)
+		umount2(places[i], MNT_FORCE | MNT_DETACH);
+	for (size_t i = 0; places[i]; i++)
+		rmdir(places[i]);
 	_exit(0);
 }
 
-int source_mount_keeper_start(const char *directory, struct source_mount_keeper *out,
+int source_mount_keeper_start(const char *const *places, struct source_mount_keeper *out,
 			      struct error *err)
 {
 	int pair[2];
@@ -62,7 +64,7 @@ int source_mount_keeper_start(const char *directory, struct source_mount_keeper 
 		return -1;
 	}
 	if (out->pid == 0)
-		keep(directory, pair[1]);
+		keep(places, pair[1]);
 	close(pair[1]);
 	/* Nobody may use the mount before the keeper is there. */
 	if (read(out->fd, &ready, 1) == 1)

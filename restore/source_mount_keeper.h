@@ -6,7 +6,7 @@
  * in the kernel, where no signal reaches it. Were the process killed then, the threads that serve
  * the file would be gone, and that one would wait for them for ever, with the descriptor of
  * /dev/fuse whose end would free it. So a child process watches: it hears of the end of the serving
- * thread, which waits for nobody, by PR_SET_PDEATHSIG, aborts the mount, and removes its directory.
+ * thread, which waits for nobody, by PR_SET_PDEATHSIG, and takes away what was mounted.
  */
 #pragma once
 
@@ -19,8 +19,12 @@ struct source_mount_keeper {
 	int fd;    /* its end ends the keeper */
 };
 
-/* Called by the thread whose end is to be noticed, in the mount namespace of the mount. */
-int source_mount_keeper_start(const char *directory, struct source_mount_keeper *out,
+/*
+ * Called by the thread whose end is to be noticed, in the mount namespace of the mounts. places:
+ * directories to be unmounted by force and removed, in this order, NULL-terminated; that one is no
+ * mount, or was removed before, is no error.
+ */
+int source_mount_keeper_start(const char *const *places, struct source_mount_keeper *out,
 			      struct error *err);
 /* Any thread. */
 void source_mount_keeper_stop(struct source_mount_keeper *keeper);

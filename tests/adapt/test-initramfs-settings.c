@@ -33,8 +33,9 @@ static void comments_and_other_names_are_no_assignments(void **state)
 	_cleanup_settings_ struct settings settings = {0};
 
 	(void)state;
-	settings_parse("/etc/x", "# hostonly=yes\nhostonly_mode=strict\nxhostonly=yes\nhostonly yes\n",
-		       names, &settings);
+	settings_parse("/etc/x",
+		       "# hostonly=yes\nhostonly_mode=strict\nxhostonly=yes\nhostonly yes\n", names,
+		       &settings);
 	assert_int_equal(settings.count, 0);
 }
 

@@ -109,6 +109,31 @@ static int apply(struct fixture *f)
 	return changes_apply(&f->changes, &f->adaptation, &f->err);
 }
 
+static void assert_applied(struct fixture *f)
+{
+	if (apply(f) < 0)
+		fail_msg("%s", error_text(&f->err));
+}
+
+static void assert_reported(const struct fixture *f, const char *words)
+{
+	_cleanup_text_ struct text text = {0};
+
+	report_render(&f->report, REPORT_BRIEF, &text);
+	if (!strstr(text_string(&text), words))
+		fail_msg("\"%s\" is not in: %s", words, text_string(&text));
+}
+
+/* In place of mkinitramfs. */
+static void use_dracut(void)
+{
+	_cleanup_free_ char *program = tree_path("/usr/sbin/mkinitramfs");
+
+	unlink(program);
+	tree_program("/usr/bin/dracut", "#!/bin/sh\nshift 5\n[ \"$2\" = " RELEASE " ] || exit 9\n"
+					"cat /new-image > \"$1\"\n");
+}
+
 static bool image_holds(const struct fixture *f, const char *name)
 {
 	_cleanup_initramfs_content_ struct initramfs_content content = {0};
@@ -255,6 +280,60 @@ static void a_full_boot_is_refused_while_planning(void **state)
 	assert_non_null(strstr(error_text(&f->err), "bytes) are free"));
 }
 
+/* As on a disk: what lies between the root and its partition is known. */
+static void know_root(struct fixture *f)
+{
+	static struct guest_mount mount = {.device = (char *)"/dev/sda1", .where = (char *)"/"};
+
+	f->guest.mount = &mount;
+	f->guest.mount_count = 1;
+}
+
+static void assert_applied_on_disk(struct fixture *f)
+{
+	int r;
+
+	if (geteuid() != 0)
+		skip();
+	know_root(f);
+	r = apply(f);
+	f->guest.mount = NULL;
+	f->guest.mount_count = 0;
+	if (r < 0)
+		fail_msg("%s", error_text(&f->err));
+}
+
+static void a_list_is_taken_where_most_does_not_fit(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_free_ char *large = malloc(3000001);
+
+	memset(large, 'x', 3000000);
+	large[3000000] = '\0';
+	tree_image("/most-image", AHCI, large);
+	tree_image("/list-image", AHCI, "elf");
+	tree_program("/usr/sbin/mkinitramfs", "#!/bin/sh\ncat /$V2P_MODULES-image > \"$2\"\n");
+	mount_small_boot("size=3m");
+	open_guest(f);
+	assert_plan(f);
+	assert_applied_on_disk(f);
+	assert_true(image_holds(f, AHCI));
+	assert_reported(f, "it is built with the drivers of this machine alone");
+}
+
+static void a_list_is_taken_when_it_is_asked_for(void **state)
+{
+	struct fixture *f = *state;
+
+	tree_program("/usr/sbin/mkinitramfs",
+		     "#!/bin/sh\n[ $V2P_MODULES = list ] || exit 9\ncat /new-image > \"$2\"\n");
+	open_guest(f);
+	f->adaptation.initramfs = INITRAMFS_LIST;
+	assert_plan(f);
+	assert_applied_on_disk(f);
+	assert_true(image_holds(f, AHCI));
+}
+
 static void a_boot_too_small_for_the_new_image_keeps_the_old_one(void **state)
 {
 	struct fixture *f = *state;
@@ -273,24 +352,155 @@ static void a_boot_too_small_for_the_new_image_keeps_the_old_one(void **state)
 	assert_false(guest_has(&f->guest, IMAGE ".v2p-new"));
 }
 
-static void another_tool_is_named_and_the_check_fails(void **state)
+static void without_a_tool_the_user_is_told_and_the_check_fails(void **state)
 {
 	struct fixture *f = *state;
 	_cleanup_free_ char *program = tree_path("/usr/sbin/mkinitramfs");
-	_cleanup_text_ struct text text = {0};
 
 	unlink(program);
-	tree_program("/usr/bin/dracut", "");
 	open_guest(f);
 	assert_plan(f);
 	assert_int_equal(f->changes.count, 0);
-	report_render(&f->report, REPORT_BRIEF, &text);
-	assert_non_null(strstr(text_string(&text),
-			       "the initramfs of " RELEASE " should be built anew (it lacks "
-			       "ahci.ko), but building with dracut is not supported yet"));
+	assert_reported(f, "the initramfs of " RELEASE " should be built anew (it lacks ahci.ko), "
+			   "but the guest has no tool for that which v2p knows: build it yourself");
 	assert_int_equal(step_initramfs.verify(&f->adaptation, NULL), 0);
 	assert_true(report_has_failed_check(&f->report));
 	assert_string_equal(last_check(f), "lacks ahci.ko");
+}
+
+static void unified_kernel_images_are_named(void **state)
+{
+	struct fixture *f = *state;
+
+	use_dracut();
+	tree_file("/etc/dracut.conf", "uefi=yes\n");
+	open_guest(f);
+	assert_plan(f);
+	assert_int_equal(f->changes.count, 0);
+	assert_reported(f, "but uefi=yes in /etc/dracut.conf: unified kernel images are not "
+			   "supported yet: build it yourself");
+}
+
+static void dracut_builds_and_its_image_is_proven(void **state)
+{
+	struct fixture *f = *state;
+
+	use_dracut();
+	tree_file("/etc/dracut.conf", "hostonly=yes\n");
+	open_guest(f);
+	assert_plan(f);
+	assert_int_equal(f->changes.count, 2);
+	assert_string_equal(f->changes.item[0].path, "/etc/dracut.conf.d/zz-v2p.conf");
+	assert_string_equal(f->changes.item[0].why,
+			    "hostonly=yes in /etc/dracut.conf takes what the machine has that "
+			    "builds the image");
+	assert_applied(f);
+	assert_true(image_holds(f, AHCI));
+	assert_plan(f);
+	assert_int_equal(f->changes.count, 0);
+}
+
+static void what_leaves_a_driver_out_is_handled_before_the_next_update(void **state)
+{
+	struct fixture *f = *state;
+
+	use_dracut();
+	tree_image(IMAGE, AHCI, "elf");
+	tree_file("/etc/dracut.conf", "hostonly=yes\n");
+	open_guest(f);
+	assert_plan(f);
+	assert_int_equal(f->changes.count, 0);
+	tree_file("/etc/dracut.conf", "omit_drivers+=\" ahci \"\n");
+	assert_plan(f);
+	assert_int_equal(f->changes.count, 1);
+	assert_string_equal(f->changes.item[0].why,
+			    "omit_drivers=ahci in /etc/dracut.conf leaves out a driver of this "
+			    "machine");
+}
+
+static void what_assembled_the_root_in_the_vm_must_be_in_the_new_image(void **state)
+{
+	struct fixture *f = *state;
+
+	use_dracut();
+	tree_image(IMAGE, "etc/cmdline.d/90lvm.conf", " rd.lvm.lv=vg0/root \n");
+	open_guest(f);
+	assert_plan(f);
+	assert_string_equal(f->changes.item[1].why, "it lacks ahci.ko, lvm");
+	assert_non_null(
+		strstr(f->changes.item[0].content, "kernel_cmdline+=\" rd.lvm.lv=vg0/root \"\n"));
+	assert_int_equal(apply(f), -1);
+	assert_non_null(strstr(error_text(&f->err), "the new initramfs lacks lvm"));
+}
+
+static void images_of_kdump_and_rescue_are_told_apart(void **state)
+{
+	struct fixture *f = *state;
+	json_object *left = NULL;
+
+	tree_file("/boot/vmlinuz-0-rescue-1234", "kernel");
+	tree_image("/boot/initramfs-0-rescue-1234.img", "init", "rescue");
+	tree_image("/boot/initramfs-" RELEASE "kdump.img", "init", "kdump");
+	tree_image("/var/lib/kdump/initrd.img-" RELEASE, "init", "kdump");
+	open_guest(f);
+	assert_plan(f);
+	assert_int_equal(f->changes.count, 3);
+	assert_reported(f, "/boot/initramfs-" RELEASE "kdump.img is left as it is: it is kdump's: "
+			   "until kdump builds it anew, crash dumps may not be saved here");
+	assert_reported(f, "/var/lib/kdump/initrd.img-" RELEASE " is left as it is");
+	json_object_object_get_ex(json_object_object_get(f->report.document, "facts"),
+				  "initramfs-left", &left);
+	assert_int_equal(json_object_array_length(left), 3);
+	assert_int_equal(report_count(&f->report, "warnings"), 2);
+}
+
+static int install_kernel(struct adaptation *adaptation, const struct change *change,
+			  struct error *err)
+{
+	(void)adaptation;
+	(void)change;
+	(void)err;
+	tree_directory("/lib/modules/6.9.0");
+	tree_file("/boot/vmlinuz-6.9.0", "kernel");
+	return 0;
+}
+
+static void a_kernel_that_a_pack_brings_gets_its_image(void **state)
+{
+	struct fixture *f = *state;
+
+	tree_image(IMAGE, AHCI, "elf");
+	tree_image("/new-image", "lib/modules/6.9.0/kernel/drivers/ata/ahci.ko", "elf");
+	tree_program("/usr/sbin/mkinitramfs", "#!/bin/sh\n"
+					      "[ \"$1 $3\" = \"-o 6.9.0\" ] || exit 9\n"
+					      "cat /new-image > \"$2\"\n");
+	open_guest(f);
+	changes_call(&f->changes, "packs", "linux-image", "why", install_kernel);
+	assert_int_equal(step_initramfs.plan(&f->adaptation, &f->changes, NULL), 0);
+	assert_int_equal(f->changes.count, 2);
+	assert_string_equal(f->changes.item[1].path, "initramfs of every kernel");
+	assert_applied(f);
+	assert_true(guest_has(&f->guest, "/boot/initrd.img-6.9.0"));
+	assert_string_equal(f->guest.kernel[0].initramfs, "/boot/initrd.img-6.9.0");
+	assert_int_equal(step_initramfs.verify(&f->adaptation, NULL), 0);
+	assert_false(report_has_failed_check(&f->report));
+}
+
+static void microcode_of_the_processor_is_noted(void **state)
+{
+	struct fixture *f = *state;
+	const struct hardware hardware = {.cpu_vendor = (char *)"AuthenticAMD"};
+	struct drivers_db *db = NULL;
+
+	tree_image(IMAGE, AHCI, "elf");
+	open_guest(f);
+	f->adaptation.hardware = &hardware;
+	assert_int_equal(drivers_db_load(NULL, &db, NULL), 0);
+	f->adaptation.db = db;
+	assert_int_equal(step_initramfs.verify(&f->adaptation, NULL), 0);
+	drivers_db_free(db);
+	assert_reported(f, "none for this processor (AuthenticAMD) in the guest; it runs with the "
+			   "firmware's; the package amd64-microcode brings newer");
 }
 
 static void a_device_without_driver_fails_the_check(void **state)
@@ -369,7 +579,16 @@ int main(void)
 		step_test(a_new_image_without_the_driver_is_not_installed),
 		step_test(a_full_boot_is_refused_while_planning),
 		step_test(a_boot_too_small_for_the_new_image_keeps_the_old_one),
-		step_test(another_tool_is_named_and_the_check_fails),
+		step_test(a_list_is_taken_where_most_does_not_fit),
+		step_test(a_list_is_taken_when_it_is_asked_for),
+		step_test(without_a_tool_the_user_is_told_and_the_check_fails),
+		step_test(unified_kernel_images_are_named),
+		step_test(dracut_builds_and_its_image_is_proven),
+		step_test(what_leaves_a_driver_out_is_handled_before_the_next_update),
+		step_test(what_assembled_the_root_in_the_vm_must_be_in_the_new_image),
+		step_test(images_of_kdump_and_rescue_are_told_apart),
+		step_test(a_kernel_that_a_pack_brings_gets_its_image),
+		step_test(microcode_of_the_processor_is_noted),
 		step_test(a_device_without_driver_fails_the_check),
 		step_test(modules_without_a_kernel_do_not_hide_the_one_that_starts),
 		step_test(a_kernel_without_a_module_index_does_not_stop_the_others),

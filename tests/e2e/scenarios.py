@@ -27,6 +27,9 @@ path={images}/golden-{image}.qcow2
 [Disk]
 rule=serial=V2PTARGET1
 
+[Adapt]
+initramfs=list
+
 [Network]
 mode=dhcp
 {more}
