@@ -134,8 +134,10 @@ static int find_settings(const struct initramfs_work *work, const struct changes
 		if (settings_read(work->adaptation->guest, changes, files, ".conf", names,
 				  &settings, err) < 0)
 			return -1;
+		/* Lists add up; of a yes or no the last one counts. */
 		for (size_t i = 0; i < settings.count; i++)
-			judge_setting(&settings.item[i], row, work, narrow, exclude);
+			if (known_settings[row].kind != IS_YES || i + 1 == settings.count)
+				judge_setting(&settings.item[i], row, work, narrow, exclude);
 	}
 	return 0;
 }
