@@ -15,6 +15,8 @@
  * It is removed with tree_remove(). */
 static inline char *guest_files_make(void)
 {
+	/* The head of a program for x86_64: e_machine is 62. */
+	static const uint8_t program[64] = {0x7f, 'E', 'L', 'F', 2, 1, 1, [16] = 3, [18] = 62};
 	const struct strings none = {0};
 	char *root;
 
@@ -29,6 +31,7 @@ static inline char *guest_files_make(void)
 	tree_text(root, "etc/network/interfaces",
 		  "auto lo\niface lo inet loopback\nauto ens3\niface ens3 inet dhcp\n");
 	tree_text(root, "usr/sbin/init", "");
+	tree_write(root, "bin/sh", program, sizeof(program));
 	tree_text(root, "boot/vmlinuz-" MODULE_RELEASE, "");
 	tree_text(root, "boot/grub/i386-pc/normal.mod", "");
 	tree_text(root, "boot/grub/grub.cfg",
