@@ -47,10 +47,19 @@ static void make_view(struct maker *maker)
 	maker->view.disks.item = maker->view_disks;
 }
 
-/* A step that cannot plan ends a restore behind the writing, in the middle of the adaptation. */
+/*
+ * A step that cannot plan ends a restore behind the writing, in the middle of the adaptation. Where
+ * not all of the guest is mounted, it may just not see what it needs.
+ */
 static void add_failure(struct maker *maker, const char *step, const struct error *err)
 {
-	if (strcmp(step, "loader") == 0)
+	bool is_loader = strcmp(step, "loader") == 0;
+
+	if (maker->guest.unmounted.count)
+		boot_answer_add(&maker->out->answer, BOOT_UNKNOWN, NULL,
+				"%s; and so the step %s finds that %s",
+				maker->guest.unmounted.item[0], step, error_text(err));
+	else if (is_loader)
 		boot_answer_add(&maker->out->answer, BOOT_WILL_NOT, NULL, "%s", error_text(err));
 	else
 		boot_answer_add(
@@ -76,7 +85,8 @@ static int plan_steps(struct maker *maker, struct error *err)
 	return 0;
 }
 
-/* The hazards as they are when the packs have brought what the boot depends on. */
+/* The hazards as they are when the packs have brought what the boot depends on. Of a kernel that is
+ * not there yet, nobody knows what else it lacks. */
 static int find_hazards_left(const struct maker *maker, const struct pack_choice *choice,
 			     struct prediction_kernel *out, struct error *err)
 {
@@ -88,10 +98,13 @@ static int find_hazards_left(const struct maker *maker, const struct pack_choice
 		abort();
 	for (size_t i = 0; i < matches.count; i++) {
 		item[i] = matches.item[i];
-		if (item[i].is_boot_critical && item[i].verdict != VERDICT_NO_DRIVER_NEEDED)
+		if (item[i].verdict != VERDICT_NO_DRIVER_NEEDED &&
+		    (choice->is_new_kernel || item[i].is_boot_critical))
 			item[i].verdict = VERDICT_MODULE;
 	}
 	matches.item = item;
+	if (choice->is_new_kernel)
+		matches.root_count = 0;
 	return hazards_find(maker->db, &maker->view, &maker->guest, &kernel, &matches,
 			    &out->hazards, err);
 }
@@ -126,6 +139,7 @@ static int look_up(const struct maker *maker, const struct guest_kernel *kernel,
 		return hazards_find(maker->db, &maker->view, &maker->guest, kernel, &out->matches,
 				    &out->hazards, err);
 	out->supplied = string_copy(choice.release);
+	out->is_replaced = choice.is_new_kernel;
 	return find_hazards_left(maker, &choice, out, err);
 }
 
@@ -161,6 +175,7 @@ static void add_kernels(struct maker *maker)
 static void answer_kernel(struct maker *maker)
 {
 	struct prediction *out = maker->out;
+	const struct driver_matches none = {0};
 	struct boot_kernel facts = {.db = maker->db, .kernel = maker->kernel};
 
 	if (maker->kernel && out->kernel[0].why_not) {
@@ -170,7 +185,7 @@ static void answer_kernel(struct maker *maker)
 		return;
 	}
 	if (maker->kernel) {
-		facts.matches = &out->kernel[0].matches;
+		facts.matches = out->kernel[0].is_replaced ? &none : &out->kernel[0].matches;
 		facts.hazards = &out->kernel[0].hazards;
 	}
 	for (size_t i = 1; i < out->kernel_count && !facts.better; i++)
@@ -233,6 +248,8 @@ static int predict(struct maker *maker, struct error *err)
 		.stop = interrupt_flag(),
 	};
 	maker->out->guest = guest_json(&maker->guest);
+	for (size_t i = 0; i < maker->guest.unmounted.count; i++)
+		report_warning(&maker->out->report, "%s", maker->guest.unmounted.item[i]);
 	ask(maker, find_default);
 	add_kernels(maker);
 	answer_kernel(maker);

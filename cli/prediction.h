@@ -23,8 +23,9 @@
 /* What one of the guest's kernels makes of the machine. */
 struct prediction_kernel {
 	char *release;
-	char *why_not;  /* its modules were not looked at; NULL: they were */
-	char *supplied; /* kernel that starts when driver packs brought it what it lacks, or NULL */
+	char *why_not;    /* its modules were not looked at; NULL: they were */
+	char *supplied;   /* release that starts when driver packs brought what it lacks, or NULL */
+	bool is_replaced; /* that is another kernel, of which nothing more is known */
 	struct driver_matches matches;
 	struct hazards hazards;
 	bool can_start;
