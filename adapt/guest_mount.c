@@ -41,7 +41,7 @@ int guest_isolate(struct error *err)
 		return error_set(err, "mounting needs root");
 	if (unshare(CLONE_NEWNS) < 0)
 		return error_sys(err, errno, "enter a mount namespace of its own");
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return error_sys(err, errno, "make mounts private");
 	return 0;
 }

@@ -134,8 +134,10 @@ static int find_settings(const struct initramfs_work *work, const struct changes
 		if (settings_read(work->adaptation->guest, changes, files, ".conf", names,
 				  &settings, err) < 0)
 			return -1;
+		/* Lists add up; of a yes or no the last one counts. */
 		for (size_t i = 0; i < settings.count; i++)
-			judge_setting(&settings.item[i], row, work, narrow, exclude);
+			if (known_settings[row].kind != IS_YES || i + 1 == settings.count)
+				judge_setting(&settings.item[i], row, work, narrow, exclude);
 	}
 	return 0;
 }
@@ -194,6 +196,15 @@ static char *drop_in(const struct initramfs_work *work)
 		       "drivers=\"\"\n"
 		       "dracutmodules=\"\"\n");
 	text_addf(&out, "add_drivers+=\" %s \"\n", listed);
+	text_add(&out, "if [[ $V2P_MODULES == list ]]; then\n"
+		       "	drivers=$add_drivers\n"
+		       "fi\n"
+		       "# gzip -9, which dracut would take, needs seven times as long for one "
+		       "percent.\n"
+		       "if [[ $V2P_MODULES && ! $compress ]] && ! command -v pigz > /dev/null; "
+		       "then\n"
+		       "	compress=\"gzip -n -6\"\n"
+		       "fi\n");
 	add_filter(&out, "omit_drivers", required);
 	add_filter(&out, "omit_dracutmodules", kept);
 	if (needs->has_lvm)
@@ -240,7 +251,9 @@ static int plan_settings(const struct initramfs_work *work, struct changes *chan
 static void build(const struct guest *guest, const struct guest_kernel *kernel,
 		  enum initramfs_modules modules, const char *built, struct strings *argv)
 {
-	(void)guest, (void)modules;
+	(void)guest;
+	strings_add(argv, "env");
+	strings_addf(argv, "V2P_MODULES=%s", initramfs_modules_name(modules));
 	/* /tmp is small in the sandbox, whatever the guest's own settings say of it. */
 	strings_split(argv, "dracut --quiet --force --no-hostonly --tmpdir /var/tmp", " ");
 	strings_add(argv, built);
@@ -274,5 +287,6 @@ const struct initramfs_ops initramfs_dracut = {
 	.refuses = refuses,
 	.find_settings = find_settings,
 	.plan_settings = plan_settings,
+	.can_list = true,
 	.build = build,
 };

@@ -6,7 +6,10 @@
 #include "adapt/initramfs_tool.h"
 #include "base/scope.h"
 
-enum { NAMES_IN_REASON = 4 };
+enum {
+	NAMES_IN_REASON = 4,
+	OTHERS_TRIED = 2, /* a damaged image may take long to read */
+};
 
 /* A keyboard for the shell of the initramfs; those on PS/2 are driven by every kernel itself. */
 static const char *const keyboard[] = {"hid_generic", "usbhid"};
@@ -51,11 +54,15 @@ static int find_drivers(const struct adaptation *adaptation, struct initramfs_im
 static void find_needs(const struct guest *guest, const struct changes *changes,
 		       struct initramfs_image *image)
 {
-	for (size_t i = 0; image->why_not && i < guest->kernel_count; i++) {
+	size_t tried = 0;
+
+	for (size_t i = 0; image->why_not && tried < OTHERS_TRIED && i < guest->kernel_count; i++) {
 		_cleanup_initramfs_content_ struct initramfs_content other = {0};
 
-		if (!guest->kernel[i].initramfs || &guest->kernel[i] == image->kernel ||
-		    initramfs_open(guest, guest->kernel[i].initramfs, &other, NULL) < 0)
+		if (!guest->kernel[i].initramfs || &guest->kernel[i] == image->kernel)
+			continue;
+		tried++;
+		if (initramfs_open(guest, guest->kernel[i].initramfs, &other, NULL) < 0)
 			continue;
 		initramfs_needs_find(guest, changes, &other, &image->needs);
 		return;

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "adapt/guest_private.h"
 #include "base/scope.h"
 
 #define MAPPER "/dev/mapper/"
@@ -49,7 +48,9 @@ static void find_devices(struct search *search)
 		for (size_t j = 0; j < guest->mount_count; j++)
 			if (strcmp(guest->mount[j].where, places[i]) == 0)
 				mount = &guest->mount[j];
-		if (mount && mount->device)
+		if (mount && mount->volume)
+			strings_addf(&search->devices, "/dev/%s", mount->volume);
+		else if (mount && mount->device)
 			strings_add_once(&search->devices, mount->device);
 		else
 			find_in_fstab(search, places[i]);
@@ -58,26 +59,37 @@ static void find_devices(struct search *search)
 	}
 }
 
-/* "vg0/root" of /dev/mapper/vg0-root and /dev/vg0/root; NULL: not a volume's name. */
-static char *logical_volume(const struct guest *guest, const char *device)
+/* "vg-0/root" of "vg--0-root": the device mapper writes each '-' of a name twice. */
+static char *split_mapped_name(const char *name)
 {
-	for (size_t i = 0; i < guest->volume_groups.count; i++) {
-		const char *group = guest->volume_groups.item[i];
-		_cleanup_free_ char *prefix = guest_mapper_prefix(group);
-		_cleanup_free_ char *directory = string_format("/dev/%s/", group);
-		_cleanup_text_ struct text volume = {0};
-		const char *c = device + strlen(MAPPER);
+	_cleanup_text_ struct text out = {0};
+	size_t parts = 1;
 
-		if (has_prefix(device, directory))
-			return string_copy(device + strlen("/dev/"));
-		if (!has_prefix(device, MAPPER) || !has_prefix(c, prefix))
-			continue;
-		/* The device mapper writes each '-' of a name twice. */
-		for (c += strlen(prefix); *c; c += *c == '-' && c[1] == '-' ? 2 : 1)
-			text_add_bytes(&volume, c, 1);
-		return string_format("%s/%s", group, text_string(&volume));
+	for (; *name; name++) {
+		bool is_dash = *name == '-' && name[1] == '-';
+
+		parts += *name == '-' && !is_dash;
+		text_add_bytes(&out, *name == '-' && !is_dash ? "/" : name, 1);
+		name += is_dash;
 	}
-	return NULL;
+	return parts == 2 ? text_take(&out) : NULL;
+}
+
+/* "vg0/root" of /dev/mapper/vg0-root and /dev/vg0/root; NULL: not a volume's name. */
+static char *logical_volume(const char *device)
+{
+	static const char *const others[] = {"/dev/disk/", "/dev/md/", "/dev/block/",
+					     "/dev/cciss/"};
+	const char *slash;
+
+	if (has_prefix(device, MAPPER))
+		return split_mapped_name(device + strlen(MAPPER));
+	for (size_t i = 0; i < array_length(others); i++)
+		if (has_prefix(device, others[i]))
+			return NULL;
+	slash = has_prefix(device, "/dev/") ? strchr(device + strlen("/dev/"), '/') : NULL;
+	return slash && slash[1] && !strchr(slash + 1, '/') ? string_copy(device + strlen("/dev/"))
+							    : NULL;
 }
 
 /* Words become part of a shell file of the guest. */
@@ -107,7 +119,7 @@ static bool is_encrypted(const struct search *search, const char *name)
 
 static void judge_device(struct search *search, const char *device)
 {
-	_cleanup_free_ char *volume = logical_volume(search->guest, device);
+	_cleanup_free_ char *volume = NULL;
 	struct initramfs_needs *needs = search->needs;
 
 	if (has_prefix(device, "/dev/md"))
@@ -116,15 +128,16 @@ static void judge_device(struct search *search, const char *device)
 		strings_add_once(&needs->crypt, device + strlen(MAPPER));
 		return;
 	}
-	/* A guest that is a directory has no volume groups, but fstab names a mapped device; this
-	 * is how systemd names an encrypted one that crypttab does not know. */
-	if (has_prefix(device, MAPPER "luks-"))
+	/* This is how systemd names an encrypted one that crypttab does not know. */
+	if (has_prefix(device, MAPPER "luks-")) {
 		needs->has_crypt = true;
-	else if (volume || has_prefix(device, MAPPER))
-		needs->has_lvm = true;
+		return;
+	}
+	volume = logical_volume(device);
 	if (volume) {
 		_cleanup_free_ char *word = string_format("rd.lvm.lv=%s", volume);
 
+		needs->has_lvm = true;
 		add_word(needs, word);
 	}
 }

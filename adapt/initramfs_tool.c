@@ -30,6 +30,11 @@ const struct initramfs_ops *initramfs_ops_find(const struct guest *guest)
 	return NULL;
 }
 
+const char *initramfs_modules_name(enum initramfs_modules modules)
+{
+	return modules == INITRAMFS_LIST ? "list" : "most";
+}
+
 char *initramfs_path(const struct guest *guest, const struct guest_kernel *kernel)
 {
 	const struct initramfs_ops *ops = initramfs_ops_find(guest);

@@ -48,6 +48,8 @@ struct initramfs_ops {
 
 /* NULL: this guest has no tool that v2p knows. */
 const struct initramfs_ops *initramfs_ops_find(const struct guest *guest);
+/* "most", "list". */
+const char *initramfs_modules_name(enum initramfs_modules modules);
 /* The image of a kernel, or where its first one goes; heap. */
 char *initramfs_path(const struct guest *guest, const struct guest_kernel *kernel);
 

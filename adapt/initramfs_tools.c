@@ -127,7 +127,7 @@ static void build(const struct guest *guest, const struct guest_kernel *kernel,
 {
 	(void)guest;
 	strings_add(argv, "env");
-	strings_addf(argv, "V2P_MODULES=%s", modules == INITRAMFS_LIST ? "list" : "most");
+	strings_addf(argv, "V2P_MODULES=%s", initramfs_modules_name(modules));
 	strings_add(argv, "mkinitramfs");
 	strings_add(argv, "-o");
 	strings_add(argv, built);

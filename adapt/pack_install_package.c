@@ -150,6 +150,8 @@ static const char *const rpm_install[] = {"rpm", "--nosignature", "-U", NULL};
 static int run(struct guest *guest, const char *const *command, const struct strings *files,
 	       struct error *err)
 {
+	/* Hooks of boot loaders look for the disk. */
+	enum guest_permission permission = guest->disk ? GUEST_RUN_DISKS : GUEST_RUN_FILES;
 	_cleanup_strings_ struct strings argv = {0};
 
 	strings_add(&argv, "sh");
@@ -160,7 +162,7 @@ static int run(struct guest *guest, const char *const *command, const struct str
 		strings_add(&argv, *command);
 	for (size_t i = 0; files && i < files->count; i++)
 		strings_add(&argv, files->item[i]);
-	return guest_run(guest, GUEST_RUN_DISKS, (const char *const *)argv.item, NULL,
+	return guest_run(guest, permission, (const char *const *)argv.item, NULL,
 			 INSTALL_TIMEOUT_MS, NULL, err);
 }
 

@@ -46,53 +46,43 @@ static int choose(const struct adaptation *adaptation, struct pack_choice *choic
 	return choice->count > 0;
 }
 
-static void report_item(const struct adaptation *adaptation, const struct pack_pick *pick,
-			const char *what)
+/* Packages are named with the change itself. */
+static void report_files(const struct adaptation *adaptation, const struct pack_pick *pick,
+			 const struct strings *paths)
 {
 	_cleanup_free_ char *why =
 		string_format("%s (from driver pack %s)", pick->why, pick->pack->place);
 
-	report_change(adaptation->report, STEP, what, why, NULL);
+	for (size_t i = 0; i < paths->count; i++)
+		report_change(adaptation->report, STEP, paths->item[i], why, NULL);
 }
 
-static void report_items(const struct adaptation *adaptation, const struct pack_choice *choice,
-			 const struct strings *paths)
+static int install_files(struct adaptation *adaptation, const struct pack_choice *choice,
+			 struct error *err)
 {
-	for (size_t i = 0, path = 0; i < choice->count; i++) {
-		const struct pack_pick *pick = &choice->pick[i];
-		_cleanup_free_ char *package = NULL;
-
-		if (pick->entry->kind == PACK_PACKAGE) {
-			package = string_format("package %s %s", pick->entry->package,
-						pick->entry->version);
-			report_item(adaptation, pick, package);
-			continue;
-		}
-		for (size_t j = 0; j < pick->entry->file_count; j++)
-			report_item(adaptation, pick, paths->item[path++]);
-	}
-}
-
-static int install(struct adaptation *adaptation, const struct pack_choice *choice,
-		   struct strings *paths, struct error *err)
-{
-	struct guest *guest = adaptation->guest;
 	bool has_modules = false;
 
-	if (pack_install_packages(guest, choice, adaptation->report, err) < 0)
-		return -1;
 	for (size_t i = 0; i < choice->count; i++) {
 		const struct pack_pick *pick = &choice->pick[i];
+		_cleanup_strings_ struct strings paths = {0};
 
 		if (pick->entry->kind == PACK_PACKAGE)
 			continue;
-		if (pack_install_files(guest, choice->release, pick, paths, err) < 0)
+		if (pack_install_files(adaptation->guest, choice->release, pick, &paths, err) < 0)
 			return -1;
+		report_files(adaptation, pick, &paths);
 		has_modules = has_modules || pick->entry->kind == PACK_MODULES;
 	}
-	if (has_modules && pack_install_index(guest, choice->release, err) < 0)
+	return has_modules ? pack_install_index(adaptation->guest, choice->release, err) : 0;
+}
+
+static int install(struct adaptation *adaptation, const struct pack_choice *choice,
+		   struct error *err)
+{
+	if (pack_install_packages(adaptation->guest, choice, adaptation->report, err) < 0 ||
+	    install_files(adaptation, choice, err) < 0)
 		return -1;
-	return pack_record_add(guest, choice, err);
+	return pack_record_add(adaptation->guest, choice, err);
 }
 
 /* That it did not work is a failed check: what else makes the system start goes on. */
@@ -100,18 +90,16 @@ static int install_all(struct adaptation *adaptation, const struct change *chang
 		       struct error *err)
 {
 	_cleanup_pack_choice_ struct pack_choice choice = {0};
-	_cleanup_strings_ struct strings paths = {0};
 	int r = choose(adaptation, &choice, err);
 
 	(void)change;
 	if (r <= 0)
 		return r;
-	if (install(adaptation, &choice, &paths, err) < 0) {
+	if (install(adaptation, &choice, err) < 0) {
 		report_check(adaptation->report, false, "driver packs are installed",
 			     error_text(err));
 		return 1;
 	}
-	report_items(adaptation, &choice, &paths);
 	report_check(adaptation->report, true, "driver packs are installed", choice.release);
 	return guest_find_kernels(adaptation->guest, err);
 }
@@ -146,7 +134,8 @@ static char *reasons(const struct pack_choice *choice)
 	_cleanup_strings_ struct strings list = {0};
 
 	for (size_t i = 0; i < choice->count && i < WHY_LIMIT; i++)
-		strings_addf(&list, "%s: %s", choice->pick[i].entry->label, choice->pick[i].why);
+		strings_addf(&list, "%s of %s: %s", choice->pick[i].entry->label,
+			     choice->pick[i].pack->place, choice->pick[i].why);
 	if (choice->count > WHY_LIMIT)
 		strings_addf(&list, "and %zu more", choice->count - WHY_LIMIT);
 	return strings_join(&list, "; ");

@@ -56,19 +56,25 @@ static int check_processor(const struct fit *fit, struct error *err)
 	return 0;
 }
 
-static int check_loader_signature(const struct fit *fit, struct error *err)
+/* 1 signed; 0 not, which is a reason; -1 error. */
+static int check_signature(const struct fit *fit, const char *path, const char *advice,
+			   struct error *err)
 {
-	int is_signed = pe_is_signed(fit->adaptation->guest, fit->esp->loader, err);
+	int is_signed = pe_is_signed(fit->adaptation->guest, path, err);
 
-	if (is_signed < 0)
-		return -1;
-	if (!is_signed)
-		boot_answer_add(
-			fit->answer, BOOT_WILL_NOT,
-			"switch Secure Boot off in the firmware's setup, or install a signed "
-			"shim and GRUB in the image",
-			"Secure Boot is on and %s has no signature", fit->esp->loader);
-	else if (!fit->esp->has_shim)
+	if (is_signed == 0)
+		boot_answer_add(fit->answer, BOOT_WILL_NOT, advice,
+				"Secure Boot is on and %s has no signature", path);
+	return is_signed;
+}
+
+static int check_loader(const struct fit *fit, struct error *err)
+{
+	static const char advice[] = "switch Secure Boot off in the firmware's setup, or install a "
+				     "signed shim and GRUB in the image";
+	int is_signed = check_signature(fit, fit->esp->loader, advice, err);
+
+	if (is_signed > 0 && !fit->esp->has_shim)
 		boot_answer_add(
 			fit->answer, BOOT_WILL_BUT,
 			"enrol its key in the firmware, or install the distribution's shim in "
@@ -76,32 +82,24 @@ static int check_loader_signature(const struct fit *fit, struct error *err)
 			"Secure Boot is on and %s is not behind a shim: it starts where the "
 			"firmware knows who signed it",
 			fit->esp->loader);
-	return 0;
-}
-
-static int check_kernel_signature(const struct fit *fit, struct error *err)
-{
-	int is_signed = pe_is_signed(fit->adaptation->guest, fit->kernel->image, err);
-
-	if (is_signed < 0)
-		return -1;
-	if (!is_signed)
-		boot_answer_add(
-			fit->answer, BOOT_WILL_NOT,
-			"switch Secure Boot off in the firmware's setup, or install a signed "
-			"kernel in the image",
-			"Secure Boot is on and the kernel %s has no signature",
-			fit->kernel->release);
-	return 0;
+	return is_signed < 0 ? -1 : 0;
 }
 
 static int check_secure_boot(const struct fit *fit, struct error *err)
 {
 	if (!fit->adaptation->hardware->is_uefi || !fit->adaptation->hardware->has_secure_boot)
 		return 0;
-	if (fit->esp && fit->esp->loader && check_loader_signature(fit, err) < 0)
+	if (fit->esp && fit->esp->loader && check_loader(fit, err) < 0)
 		return -1;
-	return fit->kernel && fit->kernel->image ? check_kernel_signature(fit, err) : 0;
+	if (!fit->kernel || !fit->kernel->image)
+		return 0;
+	return check_signature(
+		       fit, fit->kernel->image,
+		       "switch Secure Boot off in the firmware's setup, or install a signed "
+		       "kernel in the image",
+		       err) < 0
+		       ? -1
+		       : 0;
 }
 
 /* Tablets and early Macs have a 64-bit processor behind firmware of 32 bits. */

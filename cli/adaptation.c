@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "adapt/drivers.h"
+#include "adapt/initramfs_tool.h"
 #include "adapt/uuid_conflict.h"
 #include "base/scope.h"
 #include "boot/loader.h"
@@ -18,6 +19,7 @@ static const struct step_ops *const steps[] = {
 	&step_identity,
 	&step_xorg,
 	&step_tools,
+	&step_quirks,
 	&step_modules,
 	&step_packs,
 	&step_initramfs,
@@ -56,14 +58,9 @@ int adaptation_check_skip(const char *skip, struct error *err)
 
 int adaptation_initramfs(const char *name, enum initramfs_modules *out, struct error *err)
 {
-	static const char *const names[] = {"most", "list"};
-
-	*out = INITRAMFS_MOST;
-	for (size_t i = 0; name && i < array_length(names); i++)
-		if (strcmp(name, names[i]) == 0) {
-			*out = (enum initramfs_modules)i;
+	for (*out = INITRAMFS_MOST; name && *out <= INITRAMFS_LIST; ++*out)
+		if (strcmp(name, initramfs_modules_name(*out)) == 0)
 			return 0;
-		}
 	return name ? error_set(err, "--initramfs %s: it is most or list", name) : 0;
 }
 

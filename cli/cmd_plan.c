@@ -4,6 +4,20 @@
 #include "cli/interrupt.h"
 #include "cli/proposal.h"
 
+/* A program that waits for a document gets one that says why. */
+static enum exit_status refuse(struct output *output, const struct error *err)
+{
+	json_object *object;
+
+	if (!output->json)
+		return EXIT_REFUSED;
+	object = json_object_new_object();
+	json_object_object_add(object, "plan-version", json_object_new_int(PLAN_JSON_VERSION));
+	json_object_object_add(object, "obstacle", json_object_new_string(error_text(err)));
+	output_json(output, object);
+	return EXIT_REFUSED;
+}
+
 enum exit_status plan_show(const struct options *options, enum job_kind kind, struct output *output,
 			   struct error *err)
 {
@@ -12,7 +26,7 @@ enum exit_status plan_show(const struct options *options, enum job_kind kind, st
 
 	if (job_make(options, kind, &job, err) < 0 ||
 	    proposal_make(options, &job, &proposal, err) < 0)
-		return EXIT_REFUSED;
+		return refuse(output, err);
 	proposal_show(&proposal, output);
 	return proposal_check(&proposal, &job, err) < 0 ? EXIT_REFUSED : EXIT_DONE;
 }

@@ -108,6 +108,7 @@ static enum exit_status restore(const struct options *options, struct job *job,
 	if (make_ready(options, job, &proposal, output, report, err) < 0)
 		return refuse(job, report, output, err);
 	status = restoration_run(job, proposal.source, &proposal.plan, report, output, err);
+	proposal_compare(&proposal, report);
 	status = remember_force(&proposal, status, err);
 	report_timing(report, "total", clock_seconds() - start, 0);
 	tell_outcome(report, status, err);

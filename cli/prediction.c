@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapt/boot_initramfs.h"
 #include "adapt/guest_image.h"
 #include "adapt/uuid_conflict.h"
 #include "base/scope.h"
@@ -46,10 +47,19 @@ static void make_view(struct maker *maker)
 	maker->view.disks.item = maker->view_disks;
 }
 
-/* A step that cannot plan ends a restore behind the writing, in the middle of the adaptation. */
+/*
+ * A step that cannot plan ends a restore behind the writing, in the middle of the adaptation. Where
+ * not all of the guest is mounted, it may just not see what it needs.
+ */
 static void add_failure(struct maker *maker, const char *step, const struct error *err)
 {
-	if (strcmp(step, "loader") == 0)
+	bool is_loader = strcmp(step, "loader") == 0;
+
+	if (maker->guest.unmounted.count)
+		boot_answer_add(&maker->out->answer, BOOT_UNKNOWN, NULL,
+				"%s; and so the step %s finds that %s",
+				maker->guest.unmounted.item[0], step, error_text(err));
+	else if (is_loader)
 		boot_answer_add(&maker->out->answer, BOOT_WILL_NOT, NULL, "%s", error_text(err));
 	else
 		boot_answer_add(
@@ -75,7 +85,8 @@ static int plan_steps(struct maker *maker, struct error *err)
 	return 0;
 }
 
-/* The hazards as they are when the packs have brought what the boot depends on. */
+/* The hazards as they are when the packs have brought what the boot depends on. Of a kernel that is
+ * not there yet, nobody knows what else it lacks. */
 static int find_hazards_left(const struct maker *maker, const struct pack_choice *choice,
 			     struct prediction_kernel *out, struct error *err)
 {
@@ -87,10 +98,13 @@ static int find_hazards_left(const struct maker *maker, const struct pack_choice
 		abort();
 	for (size_t i = 0; i < matches.count; i++) {
 		item[i] = matches.item[i];
-		if (item[i].is_boot_critical && item[i].verdict != VERDICT_NO_DRIVER_NEEDED)
+		if (item[i].verdict != VERDICT_NO_DRIVER_NEEDED &&
+		    (choice->is_new_kernel || item[i].is_boot_critical))
 			item[i].verdict = VERDICT_MODULE;
 	}
 	matches.item = item;
+	if (choice->is_new_kernel)
+		matches.root_count = 0;
 	return hazards_find(maker->db, &maker->view, &maker->guest, &kernel, &matches,
 			    &out->hazards, err);
 }
@@ -125,6 +139,7 @@ static int look_up(const struct maker *maker, const struct guest_kernel *kernel,
 		return hazards_find(maker->db, &maker->view, &maker->guest, kernel, &out->matches,
 				    &out->hazards, err);
 	out->supplied = string_copy(choice.release);
+	out->is_replaced = choice.is_new_kernel;
 	return find_hazards_left(maker, &choice, out, err);
 }
 
@@ -160,6 +175,7 @@ static void add_kernels(struct maker *maker)
 static void answer_kernel(struct maker *maker)
 {
 	struct prediction *out = maker->out;
+	const struct driver_matches none = {0};
 	struct boot_kernel facts = {.db = maker->db, .kernel = maker->kernel};
 
 	if (maker->kernel && out->kernel[0].why_not) {
@@ -169,7 +185,7 @@ static void answer_kernel(struct maker *maker)
 		return;
 	}
 	if (maker->kernel) {
-		facts.matches = &out->kernel[0].matches;
+		facts.matches = out->kernel[0].is_replaced ? &none : &out->kernel[0].matches;
 		facts.hazards = &out->kernel[0].hazards;
 	}
 	for (size_t i = 1; i < out->kernel_count && !facts.better; i++)
@@ -192,18 +208,33 @@ static int find_default(struct maker *maker, struct error *err)
 	return 0;
 }
 
-/* Reading fails where the image or the network does: then nothing is known for certain. */
-static void answer_rest(struct maker *maker, int r, struct error *err)
+/* A kernel of a pack gets an image of its own. */
+static int check_initramfs(struct maker *maker, struct error *err)
 {
-	if (r < 0)
-		boot_answer_add(&maker->out->answer, BOOT_UNKNOWN, NULL, "%s", error_text(err));
-	error_release(err);
+	const struct prediction_kernel *kernel = maker->out->kernel;
+
+	if (!maker->kernel || kernel->why_not || kernel->supplied)
+		return 0;
+	return boot_initramfs_check(&maker->adaptation, &maker->out->changes, maker->kernel,
+				    &kernel->matches, &maker->out->answer, err);
+}
+
+static int check_fit(struct maker *maker, struct error *err)
+{
+	return boot_fit_check(&maker->adaptation, maker->kernel, &maker->out->answer, err);
+}
+
+/* Reading fails where the image or the network does: then nothing is known for certain. */
+static void ask(struct maker *maker, int (*question)(struct maker *, struct error *))
+{
+	_cleanup_error_ struct error err = {0};
+
+	if (question(maker, &err) < 0)
+		boot_answer_add(&maker->out->answer, BOOT_UNKNOWN, NULL, "%s", error_text(&err));
 }
 
 static int predict(struct maker *maker, struct error *err)
 {
-	_cleanup_error_ struct error why_not = {0};
-
 	make_view(maker);
 	maker->adaptation = (struct adaptation){
 		.guest = &maker->guest,
@@ -212,20 +243,20 @@ static int predict(struct maker *maker, struct error *err)
 		.report = &maker->out->report,
 		.network = maker->request->adaptation->network,
 		.initramfs = maker->request->adaptation->initramfs,
-		.packs = maker->request->adaptation->packs,
 		.hostname = (char *)maker->request->adaptation->hostname,
+		.packs = maker->request->adaptation->packs,
 		.stop = interrupt_flag(),
 	};
 	maker->out->guest = guest_json(&maker->guest);
-	answer_rest(maker, find_default(maker, &why_not), &why_not);
+	for (size_t i = 0; i < maker->guest.unmounted.count; i++)
+		report_warning(&maker->out->report, "%s", maker->guest.unmounted.item[i]);
+	ask(maker, find_default);
 	add_kernels(maker);
 	answer_kernel(maker);
 	if (plan_steps(maker, err) < 0)
 		return -1;
-	answer_rest(
-		maker,
-		boot_fit_check(&maker->adaptation, maker->kernel, &maker->out->answer, &why_not),
-		&why_not);
+	ask(maker, check_initramfs);
+	ask(maker, check_fit);
 	return 0;
 }
 

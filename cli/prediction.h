@@ -23,8 +23,9 @@
 /* What one of the guest's kernels makes of the machine. */
 struct prediction_kernel {
 	char *release;
-	char *why_not;  /* its modules were not looked at; NULL: they were */
-	char *supplied; /* kernel that starts when driver packs brought it what it lacks, or NULL */
+	char *why_not;    /* its modules were not looked at; NULL: they were */
+	char *supplied;   /* release that starts when driver packs brought what it lacks, or NULL */
+	bool is_replaced; /* that is another kernel, of which nothing more is known */
 	struct driver_matches matches;
 	struct hazards hazards;
 	bool can_start;
@@ -59,11 +60,12 @@ int prediction_make(const struct prediction_request *request, struct prediction 
 /* For people, at most 80 columns wide, without the answer. */
 void prediction_render(const struct prediction *prediction, struct text *out);
 /*
- * { "guest": as `v2p inspect`, "default-kernel": { "release", "how" }, "kernels": [{ "release",
- *   "can-start", "devices": as `v2p drivers`, "hazards": […], "why-not",
- *   "with-driver-packs" }], "nics": [{ "guest",
- *   "mac", "name", "device" }], "boot-loader", "firmware-entry", "driver-packs", "changes": [{
- * "step", "file", "why", "diff" }], "warnings": […], "answer": as boot_answer_json() }
+ * { "guest": as `v2p inspect`, "default-kernel": { "release", "how" },
+ *   "kernels": [{ "release", "can-start", "why-not", "with-driver-packs",
+ *                 "devices", "root-modules" and "hazards": as `v2p drivers` }],
+ *   "nics": [{ "guest", "mac", "name", "device" }], "boot-loader", "firmware-entry",
+ *   "driver-packs", "changes": [{ "step", "file", "why", "diff" }], "warnings": […],
+ *   "answer": as boot_answer_json() }
  */
 json_object *prediction_json(const struct prediction *prediction);
 void prediction_release(struct prediction *prediction);

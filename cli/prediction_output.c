@@ -40,11 +40,19 @@ static const char *string_member(json_object *object, const char *name)
 	return member ? json_object_get_string(member) : "";
 }
 
+static char *describe_packs(const struct prediction_kernel *kernel)
+{
+	if (kernel->is_replaced)
+		return string_format("; driver packs bring %s, which starts instead",
+				     kernel->supplied);
+	return string_copy(kernel->supplied ? "; driver packs bring what it lacks" : "");
+}
+
 static void render_kernel(const struct prediction *prediction,
 			  const struct prediction_kernel *kernel, struct text *out)
 {
 	_cleanup_free_ char *line = NULL;
-	const char *packs = kernel->supplied ? "; driver packs bring what it lacks" : "";
+	_cleanup_free_ char *packs = describe_packs(kernel);
 	const char *state = kernel->can_start ? "would start, too" : "would not start here";
 
 	if (string_equal(kernel->release, prediction->default_kernel))
@@ -191,6 +199,7 @@ static json_object *kernel_json(const struct prediction_kernel *kernel)
 	json_object_object_add(object, "why-not", json_string_or_null(kernel->why_not));
 	json_object_object_add(object, "with-driver-packs", json_string_or_null(kernel->supplied));
 	json_object_object_add(object, "devices", driver_matches_json(&kernel->matches));
+	json_object_object_add(object, "root-modules", driver_matches_root_json(&kernel->matches));
 	json_object_object_add(object, "hazards", hazards_json(&kernel->hazards));
 	return object;
 }

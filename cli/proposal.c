@@ -2,13 +2,12 @@
 #include "cli/proposal.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fold.h"
 #include "base/json.h"
 #include "base/scope.h"
-
-enum { PLAN_JSON_VERSION = 1 };
 
 /* A disk image is started by whatever machine it is given to, unless that machine was named. */
 static enum plan_firmware firmware_of(const struct options *options, const struct job *job,
@@ -172,6 +171,52 @@ int proposal_check(const struct proposal *proposal, const struct job *job, struc
 		return 0;
 	sentence = boot_answer_sentence(answer);
 	return error_set(err, "%s (--force-boot-verdict restores it nevertheless)", sentence);
+}
+
+/* Of what packs bring, and of an initramfs that holds it, only the beginning is foreseen. */
+static bool has_packs(const struct prediction *prediction)
+{
+	for (size_t i = 0; i < prediction->changes.count; i++)
+		if (strcmp(prediction->changes.item[i].step, "packs") == 0)
+			return true;
+	return false;
+}
+
+static void list_foreseen(const struct proposal *proposal, struct strings *out)
+{
+	for (size_t i = 0; i < proposal->prediction_count; i++) {
+		const struct changes *changes = &proposal->prediction[i].changes;
+
+		for (size_t j = 0; j < changes->count; j++)
+			strings_addf(out, "%s: %s", changes->item[j].step, changes->item[j].path);
+	}
+}
+
+/* Writing and growing are not the guest's. */
+static bool is_of_guest(const char *step)
+{
+	return strcmp(step, "restore") != 0 && strcmp(step, "layout") != 0 &&
+	       strcmp(step, "grow") != 0;
+}
+
+void proposal_compare(const struct proposal *proposal, struct report *report)
+{
+	json_object *changes = json_object_object_get(report->document, "changes");
+	_cleanup_strings_ struct strings foreseen = {0};
+
+	if (proposal->prediction_count == 0 || !proposal->prediction[0].guest ||
+	    has_packs(&proposal->prediction[0]))
+		return;
+	list_foreseen(proposal, &foreseen);
+	for (size_t i = 0; i < json_object_array_length(changes); i++) {
+		json_object *change = json_object_array_get_idx(changes, i);
+		const char *step = json_object_get_string(json_object_object_get(change, "step"));
+		const char *file = json_object_get_string(json_object_object_get(change, "file"));
+		_cleanup_free_ char *name = string_format("%s: %s", step, file);
+
+		if (is_of_guest(step) && !strings_has(&foreseen, name))
+			report_warning(report, "this change was not in the plan: %s", name);
+	}
 }
 
 static void render_duration(const struct duration *duration, struct text *out)

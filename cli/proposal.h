@@ -15,6 +15,8 @@
 #include "restore/duration.h"
 #include "restore/plan.h"
 
+enum { PLAN_JSON_VERSION = 1 };
+
 struct proposal {
 	struct source *source;
 	struct plan plan;
@@ -39,11 +41,14 @@ const struct boot_answer *proposal_answer(const struct proposal *proposal);
  * not forced.
  */
 int proposal_check(const struct proposal *proposal, const struct job *job, struct error *err);
+/* A warning for each change of the guest in the report that the proposal did not foresee. */
+void proposal_compare(const struct proposal *proposal, struct report *report);
 /* The last line is the answer. */
 void proposal_render(const struct proposal *proposal, struct text *out);
 /*
  * { "plan-version": 1, members of plan_json(), "duration": { "seconds", "limit" }, "machine",
  *   "predictions": [{ "disk", members of prediction_json() }], "obstacle", "answer" }
+ * Where none can be made: { "plan-version", "obstacle" }.
  */
 json_object *proposal_json(const struct proposal *proposal);
 /* On standard output, as text or, with --json, as a document. */

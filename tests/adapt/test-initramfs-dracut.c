@@ -102,8 +102,29 @@ static void the_command_does_not_ask_the_machine(void **state)
 	struct tool_fixture *f = *state;
 
 	assert_command(f, &initramfs_dracut, &kernel, INITRAMFS_MOST,
-		       "dracut --quiet --force --no-hostonly --tmpdir /var/tmp "
-		       "/var/lib/v2p/built 6.1.0");
+		       "env V2P_MODULES=most dracut --quiet --force --no-hostonly --tmpdir "
+		       "/var/tmp /var/lib/v2p/built 6.1.0");
+}
+
+static void drivers_are_a_list_only_while_v2p_builds_one(void **state)
+{
+	struct tool_fixture *f = *state;
+
+	tool_apply(f, &initramfs_dracut);
+	assert_bash("V2P_MODULES=list; . $1/etc/dracut.conf.d/*; echo $drivers", "ahci sd_mod\n");
+	assert_bash("V2P_MODULES=most; . $1/etc/dracut.conf.d/*; echo $drivers", "\n");
+	assert_bash(". $1/etc/dracut.conf.d/*; echo $drivers$compress", "\n");
+}
+
+static void the_compression_is_quicker_where_the_guest_has_chosen_none(void **state)
+{
+	struct tool_fixture *f = *state;
+
+	tool_apply(f, &initramfs_dracut);
+	assert_bash("V2P_MODULES=most; PATH=; . $1/etc/dracut.conf.d/*; echo $compress",
+		    "gzip -n -6\n");
+	assert_bash("V2P_MODULES=most; compress=zstd; . $1/etc/dracut.conf.d/*; echo $compress",
+		    "zstd\n");
 }
 
 static void unified_kernel_images_are_refused(void **state)
@@ -147,6 +168,8 @@ int main(void)
 		tool_test(an_array_that_nobody_names_is_looked_for),
 		tool_test(entries_of_crypttab_that_open_the_root_are_installed),
 		tool_test(the_command_does_not_ask_the_machine),
+		tool_test(drivers_are_a_list_only_while_v2p_builds_one),
+		tool_test(the_compression_is_quicker_where_the_guest_has_chosen_none),
 		tool_test(unified_kernel_images_are_refused),
 		tool_test(a_first_image_is_named_as_the_distribution_does),
 	};

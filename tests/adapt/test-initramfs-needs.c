@@ -81,11 +81,39 @@ static void a_volume_is_named_by_its_group(void **state)
 	struct fixture *f = *state;
 
 	open_guest(f, "# root\n/dev/mapper/my--vg-root--fs / ext4 defaults 0 1\n", NULL);
-	strings_add(&f->guest.volume_groups, "my-vg");
 	find(f);
 	assert_true(f->needs.has_lvm);
 	assert_words(f, "rd.lvm.lv=my-vg/root-fs");
 	assert_crypt(f, "");
+}
+
+static void other_device_names_are_no_volumes(void **state)
+{
+	struct fixture *f = *state;
+
+	open_guest(f,
+		   "/dev/disk/by-uuid/1 / ext4 defaults 0 1\n"
+		   "/dev/mapper/mpatha /usr ext4 defaults 0 1\n",
+		   NULL);
+	find(f);
+	assert_false(f->needs.has_lvm || f->needs.has_crypt || f->needs.has_raid);
+}
+
+static void a_mounted_volume_is_named_whatever_its_device_is_called(void **state)
+{
+	struct fixture *f = *state;
+	struct guest_mount mount = {.device = (char *)"/dev/loop3",
+				    .volume = (char *)"vg0/root",
+				    .where = (char *)"/",
+				    .filesystem = (char *)"ext4"};
+
+	open_guest(f, "UUID=1 / ext4 defaults 0 1\n", NULL);
+	f->guest.mount = &mount;
+	f->guest.mount_count = 1;
+	find(f);
+	f->guest.mount_count = 0;
+	f->guest.mount = NULL;
+	assert_words(f, "rd.lvm.lv=vg0/root");
 }
 
 static void the_encrypted_root_itself_is_found(void **state)
@@ -107,7 +135,6 @@ static void a_passphrase_below_volumes_is_asked_for(void **state)
 	open_guest(f,
 		   "/dev/vg0/root / ext4 defaults 0 1\n/dev/mapper/home /home ext4 defaults 0 2\n",
 		   "vda5_crypt UUID=1 none luks,discard\nhome UUID=2 none luks\n");
-	strings_add(&f->guest.volume_groups, "vg0");
 	find(f);
 	assert_crypt(f, "vda5_crypt");
 	assert_words(f, "rd.lvm.lv=vg0/root");
@@ -185,6 +212,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		needs_test(a_root_on_a_partition_needs_nothing),
 		needs_test(a_volume_is_named_by_its_group),
+		needs_test(other_device_names_are_no_volumes),
+		needs_test(a_mounted_volume_is_named_whatever_its_device_is_called),
 		needs_test(the_encrypted_root_itself_is_found),
 		needs_test(a_passphrase_below_volumes_is_asked_for),
 		needs_test(the_image_of_the_vm_knows_better),

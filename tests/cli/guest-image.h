@@ -15,10 +15,13 @@
  * It is removed with tree_remove(). */
 static inline char *guest_files_make(void)
 {
+	/* The head of a program for x86_64: e_machine is 62. */
+	static const uint8_t program[64] = {0x7f, 'E', 'L', 'F', 2, 1, 1, [16] = 3, [18] = 62};
 	const struct strings none = {0};
 	char *root;
 
-	if (!has_program("depmod") || !has_program("cc") || !has_program("mke2fs"))
+	if (!has_program("depmod") || !has_program("cc") || !has_program("mke2fs") ||
+	    !has_program("cpio"))
 		return NULL;
 	root = module_tree_make(&none, false);
 	tree_text(root, "etc/os-release",
@@ -28,6 +31,7 @@ static inline char *guest_files_make(void)
 	tree_text(root, "etc/network/interfaces",
 		  "auto lo\niface lo inet loopback\nauto ens3\niface ens3 inet dhcp\n");
 	tree_text(root, "usr/sbin/init", "");
+	tree_write(root, "bin/sh", program, sizeof(program));
 	tree_text(root, "boot/vmlinuz-" MODULE_RELEASE, "");
 	tree_text(root, "boot/grub/i386-pc/normal.mod", "");
 	tree_text(root, "boot/grub/grub.cfg",
@@ -41,6 +45,16 @@ static inline void guest_files_lose(const char *root, const char *file)
 {
 	_cleanup_free_ char *command = string_format(
 		"rm %1$s/" MODULE_DIRECTORY "/%2$s; depmod -b %1$s " MODULE_RELEASE, root, file);
+
+	shell(command);
+}
+
+/* An initramfs that holds every module. */
+static inline void guest_files_pack_initramfs(const char *root)
+{
+	_cleanup_free_ char *command = string_format(
+		"cd %s; find usr | cpio -o -H newc --quiet > boot/initrd.img-" MODULE_RELEASE,
+		root);
 
 	shell(command);
 }

@@ -39,7 +39,8 @@ static void a_profile_gives_the_answers(void **state)
 
 	(void)state;
 	assert_int_equal(parse("[Match]\nproduct = OptiPlex*\n[Image]\npath = ../images/a.qcow2\n"
-			       "[Disk]\nrule = smallest\n[Adapt]\nskip = xorg, tools\n"
+			       "[Disk]\nrule = smallest\n[Adapt]\nskip = xorg, "
+			       "tools\nforce-boot-verdict = yes\n"
 			       "[Network]\nmode = dhcp\n[Identity]\nhostname = pc-17\n"
 			       "[After]\naction = reboot\n",
 			       &profile, NULL),
@@ -49,6 +50,7 @@ static void a_profile_gives_the_answers(void **state)
 	assert_string_equal(profile.skip, "xorg, tools");
 	assert_true(profile.adapt);
 	assert_int_equal(profile.network, NETWORK_DHCP);
+	assert_string_equal(profile_get(&profile, "adapt.force-boot-verdict"), "yes");
 	assert_string_equal(profile_get(&profile, "after.action"), "reboot");
 	assert_string_equal(profile_get(&profile, "network.mode"), "dhcp");
 	assert_string_equal(profile_get(&profile, "match.serial"), "");

@@ -27,6 +27,9 @@ path={images}/golden-{image}.qcow2
 [Disk]
 rule={rule}
 
+[Adapt]
+initramfs=list
+
 [Network]
 mode=dhcp
 {more}
