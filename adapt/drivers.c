@@ -3,123 +3,318 @@
 
 #include <string.h>
 
-#include "adapt/drivers_db.h"
-#include "adapt/module_index.h"
+#include "adapt/blacklist.h"
+#include "adapt/driver_candidates.h"
+#include "adapt/firmware_files.h"
+#include "adapt/module_info.h"
+#include "adapt/root_chain.h"
 #include "base/scope.h"
 
-struct candidate {
-	const struct module_fact *fact;
-	int rank;
+enum { NEEDS_LIMIT = 512 }; /* the longest chain of a distribution has about 60 modules */
+
+const char *verdict_name(enum verdict verdict)
+{
+	static const char *const names[] = {
+		[VERDICT_MODULE] = "module",
+		[VERDICT_BUILTIN] = "builtin",
+		[VERDICT_MISSING] = "missing",
+		[VERDICT_BLACKLISTED] = "blacklisted",
+		[VERDICT_FIRMWARE_MISSING] = "firmware-missing",
+		[VERDICT_NO_DRIVER_NEEDED] = "no-driver-needed",
+	};
+
+	return names[verdict];
+}
+
+/* What the kernel itself drives, or nobody does, on every machine. */
+static bool is_core(const struct device_class *class)
+{
+	static const char *const roles[] = {"bridge", "system", "memory"};
+
+	for (size_t i = 0; i < array_length(roles); i++)
+		if (strcmp(class->role, roles[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A node of the firmware, or a part of another device, says little about what it lacks. */
+static bool is_function(const struct device *device)
+{
+	return device->vendor != 0 || device->class != 0;
+}
+
+static enum verdict verdict_without(const struct device_class *class, const struct device *device)
+{
+	if (class->need == NEED_REQUIRED)
+		return VERDICT_MISSING;
+	return is_core(class) || !is_function(device) ? VERDICT_NO_DRIVER_NEEDED : VERDICT_MISSING;
+}
+
+/* Breadth first over names, each once: soft dependencies may form a circle. */
+static void add_needs(const struct module_index *index, const struct module_fact *fact,
+		      struct strings *out)
+{
+	for (size_t i = 0; i < fact->needs.count; i++)
+		strings_add_once(out, fact->needs.item[i]);
+	for (size_t i = 0; i < out->count; i++) {
+		const struct module_fact *next = module_index_fact(index, out->item[i]);
+
+		for (size_t j = 0; next && j < next->needs.count && out->count < NEEDS_LIMIT; j++)
+			if (strcmp(next->needs.item[j], fact->name) != 0)
+				strings_add_once(out, next->needs.item[j]);
+	}
+}
+
+/* What is known of one kernel and one machine while they are matched. */
+struct matching {
+	const struct drivers_db *db;
+	const struct hardware *hardware;
+	const struct guest *guest;
+	const char *release;
+	struct root_chain chain;
+	struct blacklist blacklist;
+	struct module_index index;
+	struct module_infos infos;
 };
 
-static int compare_candidates(const struct candidate *a, const struct candidate *b)
+static void matching_release(struct matching *matching)
 {
-	if (a->rank != b->rank)
-		return a->rank < b->rank ? -1 : 1;
-	/* What is built in is there before any module. */
-	return (int)b->fact->is_builtin - (int)a->fact->is_builtin;
+	root_chain_release(&matching->chain);
+	blacklist_release(&matching->blacklist);
+	module_index_release(&matching->index);
+	module_infos_release(&matching->infos);
 }
 
-/* Inserts behind its equals: the index's own order is the last to decide. */
-static void insert_candidate(struct candidate *list, size_t count, struct candidate new)
+static void match_device(const struct matching *matching, const struct device *device,
+			 struct driver_match *out)
 {
-	size_t at = count;
+	const struct device_class *class = drivers_db_class(matching->db, device);
+	_cleanup_candidates_ struct candidates candidates = {0};
+	const struct candidate *first;
 
-	while (at > 0 && compare_candidates(&list[at - 1], &new) > 0) {
-		list[at] = list[at - 1];
-		at--;
-	}
-	list[at] = new;
-}
-
-/* What matches the device, best first; the caller frees. */
-static struct candidate *find_candidates(const struct drivers_db *db,
-					 const struct module_index *index,
-					 const struct device *device, size_t *count)
-{
-	const struct strings *modules = module_index_find(index, device->modalias);
-	struct candidate *list = calloc(modules ? modules->count + 1 : 1, sizeof(*list));
-
-	if (!list)
-		abort();
-	*count = 0;
-	for (size_t i = 0; modules && i < modules->count; i++) {
-		const struct module_fact *fact = module_index_fact(index, modules->item[i]);
-
-		if (!fact || (!fact->is_builtin && !*fact->file))
-			continue;
-		insert_candidate(list, (*count)++,
-				 (struct candidate){fact, drivers_db_rank(db, fact->name, device)});
-	}
-	return list;
-}
-
-/* A class driver that is built into a kernel whose index does not tell built-in aliases. */
-static bool has_usual_builtin(const struct module_index *index, const struct device_class *class)
-{
-	const struct strings *modules =
-		*class->usual ? module_index_find(index, class->usual) : NULL;
-	const struct module_fact *fact =
-		modules && modules->count ? module_index_fact(index, modules->item[0]) : NULL;
-
-	return !index->knows_builtin_aliases && fact && fact->is_builtin;
-}
-
-static void match_device(const struct drivers_db *db, const struct module_index *index,
-			 const struct device *device, struct driver_match *out)
-{
-	size_t count;
-	_cleanup_free_ struct candidate *list = find_candidates(db, index, device, &count);
-
-	*out = (struct driver_match){.device = device, .verdict = VERDICT_MISSING};
-	if (count > 0)
-		out->verdict = list[0].fact->is_builtin ? VERDICT_BUILTIN : VERDICT_MODULE;
-	else if (has_usual_builtin(index, drivers_db_class(db, device)))
-		out->verdict = VERDICT_BUILTIN;
-	if (out->verdict != VERDICT_MODULE)
+	*out = (struct driver_match){.device = device,
+				     .verdict = VERDICT_NO_DRIVER_NEEDED,
+				     .is_required = class->need == NEED_REQUIRED};
+	if (class->need == NEED_NONE)
 		return;
-	for (size_t i = 0; i < count; i++)
-		if (!list[i].fact->is_builtin && (i == 0 || list[i].rank < RANK_FALLBACK))
-			strings_add(&out->modules, list[i].fact->name);
+	candidates_find(matching->db, &matching->index, &matching->blacklist, device, &candidates);
+	for (size_t i = 0; i < candidates.count; i++)
+		strings_add_once(&out->modules, candidates.item[i].fact->name);
+	if (candidates.count == 0) {
+		out->verdict = verdict_without(class, device);
+		return;
+	}
+	first = &candidates.item[0];
+	out->verdict = first->fact->is_builtin ? VERDICT_BUILTIN : VERDICT_MODULE;
+	add_needs(&matching->index, first->fact, &out->needs);
+	if (first->blacklisting == BLACKLIST_NONE)
+		return;
+	out->verdict = VERDICT_BLACKLISTED;
+	out->blacklisting = first->blacklisting;
+	out->blacklisted_by = string_copy(first->by);
 }
 
-static void ask_about(const struct drivers_db *db, const struct device *device,
-		      struct strings *questions)
+static const struct module_fact *find_link(const struct module_index *index,
+					   const struct root_link *link)
 {
-	const struct device_class *class = drivers_db_class(db, device);
+	for (size_t i = 0; i < link->names.count; i++) {
+		const struct strings *found = module_index_find(index, link->names.item[i]);
 
-	strings_add_once(questions, device->modalias);
-	if (*class->usual)
-		strings_add_once(questions, class->usual);
+		if (found && found->count)
+			return module_index_fact(index, found->item[0]);
+	}
+	return NULL;
+}
+
+static void match_link(const struct matching *matching, const struct root_link *link,
+		       struct driver_matches *out)
+{
+	const struct module_fact *fact = find_link(&matching->index, link);
+	struct root_module *module;
+	const char *by = NULL;
+
+	if (!fact && !link->is_required)
+		return;
+	module = &out->root[out->root_count++];
+	*module = (struct root_module){.name = string_copy(fact ? fact->name : link->module),
+				       .why = string_copy(link->why),
+				       .verdict = VERDICT_MISSING};
+	if (!fact)
+		return;
+	module->verdict = fact->is_builtin ? VERDICT_BUILTIN : VERDICT_MODULE;
+	module->blacklisting =
+		fact->is_builtin ? blacklist_find_builtin(&matching->blacklist, fact->name, &by)
+				 : blacklist_find(&matching->blacklist, fact->name,
+						  link->names.item[0], &by);
+	if (module->blacklisting == BLACKLIST_NONE)
+		return;
+	module->verdict = VERDICT_BLACKLISTED;
+	module->blacklisted_by = string_copy(by);
+}
+
+static int ask_index(struct matching *matching, struct error *err)
+{
+	_cleanup_strings_ struct strings questions = {0};
+
+	for (size_t i = 0; i < matching->hardware->device_count; i++)
+		candidates_ask(matching->db, &matching->hardware->device[i], &questions);
+	root_chain_ask(&matching->chain, &questions);
+	return module_index_ask(matching->guest, matching->release, &questions, &matching->index,
+				err);
+}
+
+static void match_all(const struct matching *matching, struct driver_matches *out)
+{
+	const struct hardware *hardware = matching->hardware;
+
+	out->item = calloc(hardware->device_count + 1, sizeof(*out->item));
+	out->root = calloc(matching->chain.link_count + 1, sizeof(*out->root));
+	if (!out->item || !out->root)
+		abort();
+	for (size_t i = 0; i < hardware->device_count; i++) {
+		match_device(matching, &hardware->device[i], &out->item[out->count]);
+		out->item[out->count++].is_boot_critical = matching->chain.is_critical[i];
+	}
+	for (size_t i = 0; i < matching->chain.link_count; i++)
+		match_link(matching, &matching->chain.link[i], out);
+	out->is_way_assumed = matching->chain.is_way_assumed;
+}
+
+/*
+ * Of the modules that a driver needs only the parts of the same driver are asked for their firmware
+ * (rtw89_8852be and rtw89_8852b): the others serve different devices too (btusb needs btrtl,
+ * whatever the make).
+ */
+static bool is_of_same_driver(const char *a, const char *b)
+{
+	enum { SAME_LETTERS = 4 };
+
+	return strncmp(a, b, SAME_LETTERS) == 0;
+}
+
+/* What the modules that bind first, and their parts, say of themselves. */
+static int ask_modules(struct matching *matching, const struct driver_matches *matches,
+		       struct error *err)
+{
+	_cleanup_strings_ struct strings names = {0};
+
+	for (size_t i = 0; i < matches->count; i++) {
+		const struct driver_match *match = &matches->item[i];
+
+		if (match->modules.count)
+			strings_add_once(&names, match->modules.item[0]);
+		for (size_t j = 0; j < match->needs.count; j++)
+			if (is_of_same_driver(match->needs.item[j], match->modules.item[0]))
+				strings_add_once(&names, match->needs.item[j]);
+	}
+	return module_info_ask(matching->guest, matching->release, &names, &matching->infos, err);
+}
+
+static void check_firmware(const struct matching *matching, const char *name,
+			   struct driver_match *match)
+{
+	const struct module_info *info = module_info_find(&matching->infos, name);
+	const char *package = NULL;
+
+	if (!info || drivers_db_is_firmware_optional(matching->db, name, match->device))
+		return;
+	for (size_t i = 0; i < info->firmware.count; i++)
+		if (firmware_exists(matching->guest, matching->release, info->firmware.item[i]))
+			return;
+	for (size_t i = 0; i < info->firmware.count; i++) {
+		strings_add(&match->firmware, info->firmware.item[i]);
+		if (!package)
+			package = drivers_db_firmware_package(matching->db, matching->guest,
+							      info->firmware.item[i]);
+	}
+	if (package && !match->firmware_package)
+		match->firmware_package = string_copy(package);
+}
+
+static bool is_distributions(const struct module_fact *fact)
+{
+	/* Where depmod's search order has what was built or installed apart from the kernel. */
+	static const char *const places[] = {"updates/", "extra/", "weak-updates/"};
+
+	for (size_t i = 0; i < array_length(places); i++)
+		if (has_prefix(fact->file, places[i]))
+			return false;
+	return true;
+}
+
+static void check_signature(const struct matching *matching, struct driver_match *match)
+{
+	const char *name = match->modules.item[0];
+	const struct module_info *info = module_info_find(&matching->infos, name);
+	const struct module_fact *fact = module_index_fact(&matching->index, name);
+
+	if (!info || !info->is_read || !fact || fact->is_builtin)
+		return;
+	match->is_unsigned = !info->signer;
+	if (info->signer && !is_distributions(fact))
+		match->signer = string_copy(info->signer);
+}
+
+static void judge_modules(const struct matching *matching, struct driver_match *match)
+{
+	if (!match->modules.count)
+		return;
+	check_signature(matching, match);
+	if (match->verdict == VERDICT_BLACKLISTED)
+		return;
+	check_firmware(matching, match->modules.item[0], match);
+	for (size_t i = 0; i < match->needs.count; i++)
+		if (is_of_same_driver(match->needs.item[i], match->modules.item[0]))
+			check_firmware(matching, match->needs.item[i], match);
+	if (match->firmware.count)
+		match->verdict = VERDICT_FIRMWARE_MISSING;
+}
+
+static int match_kernel(struct matching *matching, struct driver_matches *out, struct error *err)
+{
+	if (root_chain_find(matching->db, matching->hardware, matching->guest, &matching->chain,
+			    err) < 0 ||
+	    blacklist_read(matching->guest, matching->release, &matching->blacklist, err) < 0 ||
+	    ask_index(matching, err) < 0)
+		return -1;
+	match_all(matching, out);
+	if (ask_modules(matching, out, err) < 0)
+		return -1;
+	for (size_t i = 0; i < out->count; i++)
+		judge_modules(matching, &out->item[i]);
+	return 0;
 }
 
 int drivers_match(const struct drivers_db *db, const struct hardware *hardware,
 		  const struct guest *guest, const char *release, struct driver_matches *out,
 		  struct error *err)
 {
-	_cleanup_strings_ struct strings questions = {0};
-	_cleanup_module_index_ struct module_index index = {0};
-	struct driver_match match;
+	_cleanup_(matching_release) struct matching matching = {
+		.db = db, .hardware = hardware, .guest = guest, .release = release};
 
 	*out = (struct driver_matches){0};
-	for (size_t i = 0; i < hardware->device_count; i++)
-		if (drivers_db_class(db, &hardware->device[i])->need != NEED_NONE)
-			ask_about(db, &hardware->device[i], &questions);
-	if (module_index_ask(guest, release, &questions, &index, err) < 0)
+	if (match_kernel(&matching, out, err) < 0) {
+		driver_matches_release(out);
 		return -1;
-	out->item = calloc(hardware->device_count + 1, sizeof(*out->item));
-	if (!out->item)
-		abort();
-	for (size_t i = 0; i < hardware->device_count; i++) {
-		enum need need = drivers_db_class(db, &hardware->device[i])->need;
-
-		if (need == NEED_NONE)
-			continue;
-		match_device(db, &index, &hardware->device[i], &match);
-		if (match.verdict != VERDICT_MISSING || need == NEED_REQUIRED)
-			out->item[out->count++] = match;
 	}
 	return 0;
+}
+
+static void match_release(struct driver_match *match)
+{
+	strings_release(&match->modules);
+	strings_release(&match->needs);
+	strings_release(&match->firmware);
+	free(match->blacklisted_by);
+	free(match->firmware_package);
+	free(match->signer);
+}
+
+static void root_module_release(struct root_module *module)
+{
+	free(module->name);
+	free(module->why);
+	free(module->blacklisted_by);
 }
 
 void driver_matches_release(struct driver_matches *matches)
@@ -127,214 +322,10 @@ void driver_matches_release(struct driver_matches *matches)
 	if (!matches)
 		return;
 	for (size_t i = 0; i < matches->count; i++)
-		strings_release(&matches->item[i].modules);
+		match_release(&matches->item[i]);
+	for (size_t i = 0; i < matches->root_count; i++)
+		root_module_release(&matches->root[i]);
 	free(matches->item);
+	free(matches->root);
 	*matches = (struct driver_matches){0};
-}
-
-static void put_string(json_object *object, const char *key, const char *value)
-{
-	if (value)
-		json_object_object_add(object, key, json_object_new_string(value));
-}
-
-static json_object *match_json(const struct driver_match *match)
-{
-	static const char *const verdicts[] = {"module", "builtin", "missing"};
-	json_object *object = json_object_new_object();
-	json_object *modules = json_object_new_array();
-
-	put_string(object, "slot", match->device->slot);
-	put_string(object, "name", match->device->name);
-	put_string(object, "modalias", match->device->modalias);
-	put_string(object, "verdict", verdicts[match->verdict]);
-	for (size_t i = 0; i < match->modules.count; i++)
-		json_object_array_add(modules, json_object_new_string(match->modules.item[i]));
-	json_object_object_add(object, "modules", modules);
-	return object;
-}
-
-json_object *driver_matches_json(const struct driver_matches *matches)
-{
-	json_object *array = json_object_new_array();
-
-	for (size_t i = 0; i < matches->count; i++)
-		json_object_array_add(array, match_json(&matches->item[i]));
-	return array;
-}
-
-/* What drivers_for_boot() works on. */
-struct boot {
-	const struct drivers_db *db;
-	const struct hardware *hardware;
-	const char *release;
-	struct module_index index;
-	bool knows_way; /* some device is marked for_root */
-	struct driver_set *set;
-};
-
-static void boot_release(struct boot *boot)
-{
-	module_index_release(&boot->index);
-}
-
-static bool is_role(const struct device_class *class, const char *role)
-{
-	return strcmp(class->role, role) == 0;
-}
-
-/*
- * Every storage controller, so that a disk that is moved to another port is still found. What hangs
- * on controllers, and USB, is left out where the way to the disk is known: a disk there is the
- * rescue medium.
- */
-static bool is_wanted(const struct boot *boot, const struct device *device)
-{
-	const struct device_class *class = drivers_db_class(boot->db, device);
-
-	if (class->need == NEED_NONE)
-		return false;
-	if (device->for_root || is_role(class, "storage"))
-		return true;
-	return !boot->knows_way && (is_role(class, "usb") || is_role(class, "disk"));
-}
-
-/* Does the machine not start without a driver for this? */
-static bool is_on_way(const struct boot *boot, const struct device *device)
-{
-	const struct device_class *class = drivers_db_class(boot->db, device);
-
-	if (boot->knows_way)
-		return device->for_root && class->need == NEED_REQUIRED;
-	return is_role(class, "storage");
-}
-
-/* Adds the modules that must be there before this one, and its own file. */
-static void require(struct boot *boot, const struct module_fact *fact)
-{
-	_cleanup_strings_ struct strings queue = {0};
-
-	strings_add(&queue, fact->name);
-	/* Breadth first over names, each once: soft dependencies may form a circle. */
-	for (size_t i = 0; i < queue.count; i++) {
-		const struct module_fact *next = module_index_fact(&boot->index, queue.item[i]);
-
-		if (!next || next->is_builtin)
-			continue;
-		if (*next->file)
-			strings_add_once(&boot->set->required, next->file);
-		for (size_t j = 0; j < next->needs.count; j++)
-			strings_add_once(&queue, next->needs.item[j]);
-	}
-}
-
-static void add_named(struct boot *boot, const char *name)
-{
-	const struct module_fact *fact = module_index_fact(&boot->index, name);
-
-	if (!fact || fact->is_builtin || !*fact->file)
-		return;
-	strings_add_once(&boot->set->listed, name);
-	require(boot, fact);
-}
-
-static void add_device(struct boot *boot, const struct device *device)
-{
-	struct driver_match match;
-
-	match_device(boot->db, &boot->index, device, &match);
-	for (size_t i = 0; i < match.modules.count; i++)
-		add_named(boot, match.modules.item[i]);
-	strings_release(&match.modules);
-	if (match.verdict == VERDICT_MISSING && is_on_way(boot, device))
-		strings_addf(&boot->set->missing, "kernel %s has no driver for %s %s (%s)",
-			     boot->release, device->slot, device->name ? device->name : "",
-			     device->modalias);
-}
-
-static void add_disk_module(struct boot *boot, const struct disk_module *row, bool is_needed)
-{
-	const struct strings *modules = module_index_find(&boot->index, row->module);
-
-	for (size_t i = 0; modules && i < modules->count; i++)
-		add_named(boot, modules->item[i]);
-	if (is_needed && row->need == NEED_REQUIRED && (!modules || modules->count == 0))
-		strings_addf(&boot->set->missing, "kernel %s has no %s, which %s disks need",
-			     boot->release, row->module, row->transport);
-}
-
-/* The disk drivers for what the wanted controllers carry. */
-static void add_disk_modules(struct boot *boot)
-{
-	size_t count;
-	const struct disk_module *rows = drivers_db_disk_modules(boot->db, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		bool is_present = false, is_needed = false;
-
-		for (size_t j = 0; j < boot->hardware->device_count; j++) {
-			const struct device *device = &boot->hardware->device[j];
-			const char *transport = drivers_db_class(boot->db, device)->transport;
-
-			if (strcmp(transport, rows[i].transport) != 0 || !is_wanted(boot, device))
-				continue;
-			is_present = true;
-			is_needed = is_needed || is_on_way(boot, device);
-		}
-		if (is_present)
-			add_disk_module(boot, &rows[i], is_needed);
-	}
-}
-
-static int ask_for_boot(struct boot *boot, const struct guest *guest,
-			const struct strings *extra_modules, struct error *err)
-{
-	_cleanup_strings_ struct strings questions = {0};
-	size_t count;
-	const struct disk_module *rows = drivers_db_disk_modules(boot->db, &count);
-
-	for (size_t i = 0; i < count; i++)
-		strings_add_once(&questions, rows[i].module);
-	for (size_t i = 0; i < extra_modules->count; i++)
-		strings_add_once(&questions, extra_modules->item[i]);
-	for (size_t i = 0; i < boot->hardware->device_count; i++)
-		if (is_wanted(boot, &boot->hardware->device[i]))
-			ask_about(boot->db, &boot->hardware->device[i], &questions);
-	return module_index_ask(guest, boot->release, &questions, &boot->index, err);
-}
-
-int drivers_for_boot(const struct drivers_db *db, const struct hardware *hardware,
-		     const struct guest *guest, const char *release,
-		     const struct strings *extra_modules, struct driver_set *out, struct error *err)
-{
-	_cleanup_(boot_release) struct boot boot = {
-		.db = db, .hardware = hardware, .release = release, .set = out};
-
-	*out = (struct driver_set){0};
-	for (size_t i = 0; i < hardware->device_count; i++)
-		boot.knows_way = boot.knows_way || hardware->device[i].for_root;
-	if (ask_for_boot(&boot, guest, extra_modules, err) < 0)
-		return -1;
-	for (size_t i = 0; i < hardware->device_count; i++)
-		if (is_wanted(&boot, &hardware->device[i]))
-			add_device(&boot, &hardware->device[i]);
-	add_disk_modules(&boot);
-	for (size_t i = 0; i < extra_modules->count; i++) {
-		const struct strings *modules =
-			module_index_find(&boot.index, extra_modules->item[i]);
-
-		for (size_t j = 0; modules && j < modules->count; j++)
-			add_named(&boot, modules->item[j]);
-	}
-	return 0;
-}
-
-void driver_set_release(struct driver_set *set)
-{
-	if (!set)
-		return;
-	strings_release(&set->listed);
-	strings_release(&set->required);
-	strings_release(&set->missing);
-	*set = (struct driver_set){0};
 }

@@ -37,32 +37,93 @@ struct guest_tool {
 };
 const struct guest_tool *drivers_db_guest_tools(const struct drivers_db *db, size_t *count);
 
-enum verdict { VERDICT_MODULE, VERDICT_BUILTIN, VERDICT_MISSING };
+enum verdict {
+	VERDICT_MODULE,
+	VERDICT_BUILTIN,
+	VERDICT_MISSING,
+	VERDICT_BLACKLISTED,
+	VERDICT_FIRMWARE_MISSING,
+	VERDICT_NO_DRIVER_NEEDED,
+};
+/* "module", "builtin", "missing", "blacklisted", "firmware-missing", "no-driver-needed". */
+const char *verdict_name(enum verdict verdict);
+
+/* What the guest's own settings do to a module: see adapt/blacklist.h. */
+enum blacklisting {
+	BLACKLIST_NONE,
+	BLACKLIST_AUTOMATIC, /* not loaded for a device, but when it is named */
+	BLACKLIST_ALWAYS,    /* never loaded */
+};
 
 struct driver_match {
 	const struct device *device; /* borrowed from hardware */
-	struct strings modules; /* expected to bind first, first; empty when builtin or missing */
+	/* Every module, also a built-in one, whose alias matches, the one that is expected to bind
+	 * first; empty when there is none. */
+	struct strings modules;
+	struct strings needs; /* what is loaded before the first, soft dependencies included */
 	enum verdict verdict;
+	bool is_boot_critical; /* stands between the root file system and the processor */
+	bool is_required;      /* a machine without a driver for it lacks something */
+	enum blacklisting blacklisting;
+	char *blacklisted_by;    /* "/etc/modprobe.d/x.conf line 3", "… on the kernel command line
+				    in /boot/grub/grub.cfg", or NULL */
+	struct strings firmware; /* VERDICT_FIRMWARE_MISSING: the files, as the driver names them */
+	char *firmware_package;  /* of the guest's distribution that has one of them, or NULL */
+	bool is_unsigned;        /* the first module has no signature */
+	char *signer;            /* who signed a module that is not the distribution's, or NULL */
+};
+
+/* A module that the root needs and that no device asks for: its file system, LVM, disk driver. */
+struct root_module {
+	char *name;
+	char *why; /* "file system ext4", "disks of ata" */
+	enum verdict verdict;
+	enum blacklisting blacklisting;
+	char *blacklisted_by; /* or NULL */
 };
 
 struct driver_matches {
 	struct driver_match *item;
 	size_t count;
+	struct root_module *root;
+	size_t root_count;
+	/* The disk, and with it the way to the root, is not known: every storage controller is
+	 * taken for boot-critical. */
+	bool is_way_assumed;
 };
 
-/* Every device that needs a driver, matched against one kernel of the guest. */
+/*
+ * Every device matched against one kernel of the guest. A device without a driver in this kernel is
+ * VERDICT_MISSING, but VERDICT_NO_DRIVER_NEEDED where nothing is lost by that (host bridges,
+ * memory controllers, nodes that the firmware lists).
+ *
+ * VERDICT_FIRMWARE_MISSING: the first module, or one that it needs, names firmware files, and the
+ * guest has none of them, in no directory and compression that the kernel looks for. A driver names
+ * the files of all devices that it knows, and a device needs few of them, so one that exists is
+ * taken for the right one.
+ */
 int drivers_match(const struct drivers_db *db, const struct hardware *hardware,
 		  const struct guest *guest, const char *release, struct driver_matches *out,
 		  struct error *err);
 void driver_matches_release(struct driver_matches *matches);
+#define _cleanup_driver_matches_ __attribute__((cleanup(driver_matches_release)))
+/*
+ * [{ "slot", "class": "0106", "id": "8086:2922", "modules": ["ahci"], "verdict": "module",
+ *    "boot_critical": true, "required", "bus", "name", "modalias", "needs": [module…],
+ *    "firmware": [file…], "firmware_package", "blacklisted_by" }]; class and id are null where the
+ * bus knows none, the last three are there when they say something. The caller owns it.
+ */
 json_object *driver_matches_json(const struct driver_matches *matches);
+/* [{ "module", "why", "verdict", "blacklisted_by" }]; the caller owns it. */
+json_object *driver_matches_root_json(const struct driver_matches *matches);
 
 /*
  * The modules that the initramfs of this kernel must hold so that the root file system on the
- * target's storage is reached: drivers of storage controllers (and, where known, of the bridges
- * above them), disk drivers (sd_mod, nvme …), in-kernel ones left out, dependencies and hard and
- * soft pre-dependencies included in `required`; `listed` are those that have to be named to the
- * initramfs tool. missing: devices on the way to the disk that this kernel cannot drive.
+ * target's storage is reached: drivers of storage controllers and of the bridges above them (VMD),
+ * what has to be loaded before those, disk drivers (sd_mod, nvme …), file system, LVM, RAID and
+ * encryption; in-kernel ones left out, dependencies and hard and soft pre-dependencies included in
+ * `required`; `listed` are those that have to be named to the initramfs tool. missing: what this
+ * kernel cannot drive on the way to the root.
  */
 struct driver_set {
 	struct strings listed; /* module names as modprobe takes them */

@@ -107,6 +107,21 @@ const char *drivers_db_firmware_package(const struct drivers_db *db, const struc
 	return NULL;
 }
 
+bool drivers_db_is_firmware_optional(const struct drivers_db *db, const char *module,
+				     const struct device *device)
+{
+	const struct table *table = &db->table[FIRMWARE_OPTIONAL];
+
+	for (size_t i = 0; i < table->count; i++) {
+		char *const *column = table->row[i].column.item;
+
+		if (drivers_is_same_module(column[0], module) &&
+		    fnmatch(column[1], device->modalias, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool has_full_kernel(const struct guest *guest, const char *release, const char *unless)
 {
 	_cleanup_free_ char *path = string_format("/lib/modules/%s/%s", release, unless);

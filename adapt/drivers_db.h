@@ -53,6 +53,11 @@ void drivers_db_aliases_of(const struct drivers_db *db, const char *module, stru
 const char *drivers_db_firmware_package(const struct drivers_db *db, const struct guest *guest,
 					const char *file);
 
+/* Does the device work without the firmware files that module names (most of a class do, or it
+ * holds a version of its own)? */
+bool drivers_db_is_firmware_optional(const struct drivers_db *db, const char *module,
+				     const struct device *device);
+
 struct kernel_flavour {
 	const char *family;  /* "debian": as os_id and os_id_like name it */
 	const char *pattern; /* fnmatch(3) on the release */

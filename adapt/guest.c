@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "adapt/guest_disk.h"
 #include "adapt/guest_private.h"
 #include "base/file.h"
 #include "base/scope.h"
@@ -74,10 +75,10 @@ int guest_read(const struct guest *guest, const char *path, struct text *out, st
 	if (fd < 0) {
 		if (err)
 			error_move(err, &why);
-		return -1;
+		return guest_explain(guest, err);
 	}
 	if (file_read_fd(fd, path, GUEST_FILE_LIMIT, out, err) < 0)
-		return -1;
+		return guest_explain(guest, err);
 	return 1;
 }
 
@@ -176,7 +177,7 @@ int guest_list(const struct guest *guest, const char *directory, struct strings 
 	_cleanup_strings_ struct strings found = {0};
 
 	if (list_matching(guest, directory, NULL, &found, err) < 0)
-		return -1;
+		return guest_explain(guest, err);
 	for (size_t i = 0; i < found.count; i++)
 		strings_add(names, found.item[i]);
 	return 0;
@@ -189,7 +190,7 @@ int guest_glob(const struct guest *guest, const char *directory, const char *pat
 	const char *slash = has_suffix(directory, "/") ? "" : "/";
 
 	if (list_matching(guest, directory, pattern, &found, err) < 0)
-		return -1;
+		return guest_explain(guest, err);
 	for (size_t i = 0; i < found.count; i++)
 		strings_addf(paths, "%s%s%s", directory, slash, found.item[i]);
 	return 0;
@@ -314,6 +315,7 @@ static void release_mounts(struct guest *guest)
 {
 	for (size_t i = 0; i < guest->mount_count; i++) {
 		free(guest->mount[i].device);
+		free(guest->mount[i].volume);
 		free(guest->mount[i].where);
 		free(guest->mount[i].filesystem);
 		free(guest->mount[i].uuid);
@@ -335,6 +337,7 @@ int guest_close(struct guest *guest, struct error *err)
 	release_kernels(guest);
 	release_mounts(guest);
 	strings_release(&guest->volume_groups);
+	strings_release(&guest->unmounted);
 	free(guest->root);
 	free(guest->disk);
 	free(guest->os_id);

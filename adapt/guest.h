@@ -41,7 +41,8 @@ enum initramfs_tool {
 
 /* A file system of the guest, as it is mounted now. */
 struct guest_mount {
-	char *device;     /* /dev/sda2, /dev/mapper/vg-root; NULL for --root */
+	char *device;     /* /dev/sda2, /dev/mapper/vg-root, /dev/loop3; NULL for --root */
+	char *volume;     /* vg/root: of a logical volume, or NULL */
 	char *where;      /* "/", "/boot", "/boot/efi" */
 	char *filesystem; /* ext4 */
 	char *uuid;       /* of the file system, or NULL */
@@ -51,18 +52,20 @@ struct guest_mount {
 struct guest {
 	int root_fd;          /* opened for reading, a directory */
 	char *root;           /* where the tree is, for messages and for entering it */
-	char *disk;           /* /dev/sda; NULL for --root */
+	char *disk;           /* /dev/sda; a file for an image; NULL for --root */
 	struct layout layout; /* of disk; empty for --root */
 	struct guest_mount *mount;
 	size_t mount_count;
-	struct strings volume_groups;                    /* activated by us, deactivated on close */
+	struct strings unmounted;     /* why file systems of its fstab are not mounted: sentences */
+	struct strings volume_groups; /* activated by us, deactivated on close; an image's */
+	struct guest_image *image;    /* of guest_open_image(), or NULL */
 	char *os_id, *os_id_like, *os_version, *os_name; /* /etc/os-release; "" when absent */
 	char *hostname;
 	char *architecture;          /* of /bin/sh's ELF header: x86_64 …; "" unknown */
 	struct guest_kernel *kernel; /* newest first */
 	size_t kernel_count;
 	enum initramfs_tool initramfs_tool;
-	/* Undoes what guest_open_disk() mounted and activated; NULL for --root. */
+	/* Undoes what the opening mounted and activated; NULL for --root. */
 	int (*detach)(struct guest *guest, struct error *err);
 };
 
@@ -77,7 +80,10 @@ int guest_open_root(const char *directory, struct guest *out, struct error *err)
  */
 enum guest_mode { GUEST_READ_ONLY, GUEST_READ_WRITE };
 int guest_open_disk(const char *disk, enum guest_mode mode, struct guest *out, struct error *err);
-/* Syncs, unmounts, deactivates; an error here means that the disk may not be consistent. */
+/*
+ * Syncs, unmounts, deactivates; an error here means that the disk may not be consistent, or that
+ * not all of an image could be read: what was found out about its guest may be wrong.
+ */
 int guest_close(struct guest *guest, struct error *err);
 /* As guest_close() for scopes that end by an earlier error. */
 void guest_release(struct guest *guest);

@@ -165,6 +165,8 @@ void guest_add_mount(struct guest *guest, const struct volume *volume, const cha
 		abort();
 	guest->mount[guest->mount_count++] = (struct guest_mount){
 		.device = string_copy(volume->device),
+		.volume =
+			volume->group ? string_format("%s/%s", volume->group, volume->name) : NULL,
 		.where = string_copy(where),
 		.filesystem = string_copy(volume->filesystem),
 		.uuid = volume->uuid ? string_copy(volume->uuid) : NULL,
@@ -211,9 +213,11 @@ static int mount_entry(struct guest *guest, const struct volumes *volumes, struc
 
 	if (!volume) {
 		r = error_set(&why, "its fstab mounts %s from %s, which is not on %s", where,
-			      source, guest->disk);
+			      source, guest_disk_name(guest));
 	} else if (!filesystem_is_supported(volume->filesystem)) {
-		r = error_set(&why, "%s holds its %s: %s is not supported", volume->device, where,
+		_cleanup_free_ char *name = volume_describe(volume);
+
+		r = error_set(&why, "%s holds its %s: %s is not supported", name, where,
 			      volume->filesystem ? volume->filesystem : "what is there");
 	} else {
 		subvolume = subvolume_of(fs, volume);
@@ -224,6 +228,8 @@ static int mount_entry(struct guest *guest, const struct volumes *volumes, struc
 			error_move(err, &why);
 		return -1;
 	}
+	if (r < 0)
+		strings_add(&guest->unmounted, error_text(&why));
 	return 0;
 }
 

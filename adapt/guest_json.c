@@ -28,11 +28,21 @@ static json_object *mounts_json(const struct guest *guest)
 
 		json_object_object_add(entry, "where", json_string_or_null(mount->where));
 		json_object_object_add(entry, "device", json_string_or_null(mount->device));
+		json_object_object_add(entry, "volume", json_string_or_null(mount->volume));
 		json_object_object_add(entry, "filesystem", json_string_or_null(mount->filesystem));
 		json_object_object_add(entry, "uuid", json_string_or_null(mount->uuid));
 		json_object_object_add(entry, "partition", json_object_new_int(mount->partition));
 		json_object_array_add(list, entry);
 	}
+	return list;
+}
+
+static json_object *sentences_json(const struct strings *sentences)
+{
+	json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < sentences->count; i++)
+		json_object_array_add(list, json_object_new_string(sentences->item[i]));
 	return list;
 }
 
@@ -52,5 +62,6 @@ json_object *guest_json(const struct guest *guest)
 		json_string_or_null(guest_initramfs_tool_name(guest->initramfs_tool)));
 	json_object_object_add(out, "kernels", kernels_json(guest));
 	json_object_object_add(out, "mounts", mounts_json(guest));
+	json_object_object_add(out, "not-mounted", sentences_json(&guest->unmounted));
 	return out;
 }

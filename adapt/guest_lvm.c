@@ -189,7 +189,7 @@ static char *probe_value(blkid_probe probe, const char *name)
 	return string_copy(value);
 }
 
-static void probe_filesystem(struct volume *volume)
+void volume_probe(struct volume *volume)
 {
 	blkid_probe probe = blkid_new_probe_from_filename(volume->device);
 
@@ -224,7 +224,7 @@ static int add_volumes(const struct guest *guest, struct volumes *volumes, struc
 		volume->device = string_copy(path);
 		volume->group = string_copy(field(row, "vg_name"));
 		volume->name = string_copy(field(row, "lv_name"));
-		probe_filesystem(volume);
+		volume_probe(volume);
 	}
 	return 0;
 }

@@ -19,12 +19,15 @@ static const char *const root_subvolumes[] = {NULL, "@", "root", "@rootfs"};
 static const struct {
 	const char *filesystem, *meaning;
 } foreign[] = {
-	{"ntfs", "this looks like Windows: v2p adapts Linux only"},
-	{"crypto_LUKS", "an encrypted (LUKS) volume is not supported"},
-	{"linux_raid_member", "a software RAID member is not supported"},
-	{"zfs_member", "ZFS is not supported"},
-	{"bcache", "bcache is not supported"},
-	{"apfs", "this looks like macOS: v2p adapts Linux only"},
+	{"crypto_LUKS", "is encrypted (LUKS): it cannot be read without its key"},
+	{"BitLocker", "is encrypted (BitLocker): it cannot be read without its key"},
+	{"linux_raid_member", "is a member of a software RAID (md), which v2p does not assemble"},
+	{"isw_raid_member", "is a member of a firmware RAID (Intel), which v2p does not assemble"},
+	{"ddf_raid_member", "is a member of a firmware RAID (DDF), which v2p does not assemble"},
+	{"zfs_member", "belongs to a ZFS pool, which v2p does not read"},
+	{"bcache", "is a bcache device, which v2p does not read"},
+	{"ntfs", "looks like Windows: v2p adapts Linux only"},
+	{"apfs", "looks like macOS: v2p adapts Linux only"},
 };
 
 struct root {
@@ -32,8 +35,7 @@ struct root {
 	const char *subvolume;
 };
 
-/* Mounts must not spread to the rest of the system, nor outlive v2p. */
-static int isolate(struct error *err)
+int guest_isolate(struct error *err)
 {
 	if (geteuid() != 0)
 		return error_set(err, "mounting needs root");
@@ -48,6 +50,8 @@ static int make_mount_point(struct guest *guest, struct error *err)
 {
 	char path[] = "/run/v2p-guest-XXXXXX";
 
+	if (guest->root)
+		return 0;
 	if (!mkdtemp(path))
 		return error_sys(err, errno, "make a mount point in /run");
 	guest->root = string_copy(path);
@@ -95,56 +99,70 @@ static bool find_subvolume(const struct guest *guest, const struct volume *volum
 	return false;
 }
 
-/* damage: why a file system that could be the root was not mounted, if there is such. */
+/* What the volume is that is no root, as a sentence; NULL when nothing is known. */
+static char *foreign_meaning(const struct volume *volume)
+{
+	_cleanup_free_ char *name = volume_describe(volume);
+
+	for (size_t i = 0; i < array_length(foreign) && volume->filesystem; i++)
+		if (strcasecmp(foreign[i].filesystem, volume->filesystem) == 0)
+			return string_format("%s %s", name, foreign[i].meaning);
+	return NULL;
+}
+
 static int complain_none(const struct guest *guest, const struct volumes *volumes,
-			 const struct error *damage, struct error *err)
+			 struct error *err)
 {
 	_cleanup_strings_ struct strings found = {0};
-	_cleanup_free_ char *list = NULL;
-	const char *meaning = NULL;
+	_cleanup_free_ char *list = NULL, *meaning = NULL;
 
+	if (volumes->damage.text)
+		meaning = string_copy(volumes->damage.text);
 	for (size_t i = 0; i < volumes->count; i++) {
 		const struct volume *volume = &volumes->item[i];
-		const char *filesystem = volume->filesystem ? volume->filesystem : "unknown";
+		_cleanup_free_ char *name = volume_describe(volume);
 
-		strings_addf(&found, "%s %s", volume->device ? volume->device : "a partition",
-			     filesystem);
-		for (size_t j = 0; j < array_length(foreign) && !meaning; j++)
-			if (strcasecmp(foreign[j].filesystem, filesystem) == 0)
-				meaning = foreign[j].meaning;
+		strings_addf(&found, "%s %s", name,
+			     volume->filesystem ? volume->filesystem : "unknown");
+		if (!meaning)
+			meaning = foreign_meaning(volume);
 	}
 	list = strings_join(&found, ", ");
-	if (damage->text)
-		meaning = damage->text;
-	return error_set(err, "no Linux system found on %s (%s)%s%s", guest->disk,
+	return error_set(err, "no Linux system found on %s (%s)%s%s", guest_disk_name(guest),
 			 found.count ? list : "there is no partition", meaning ? ": " : "",
 			 meaning ? meaning : "");
 }
 
 /* Exactly one root, or an error that lists what is there. */
-static int find_root(const struct guest *guest, const struct volumes *volumes, enum guest_mode mode,
+static int find_root(const struct guest *guest, struct volumes *volumes, enum guest_mode mode,
 		     struct root *root, struct error *err)
 {
 	_cleanup_strings_ struct strings found = {0};
-	_cleanup_error_ struct error damage = {0};
 	_cleanup_free_ char *list = NULL;
 
 	for (size_t i = 0; i < volumes->count; i++) {
 		const struct volume *volume = &volumes->item[i];
+		_cleanup_error_ struct error damage = {0};
 		const char *subvolume;
 
-		if (!filesystem_can_be_root(volume->filesystem) ||
-		    !find_subvolume(guest, volume, mode, &subvolume, &damage))
+		if (!filesystem_can_be_root(volume->filesystem))
 			continue;
-		strings_add(&found, volume->device);
-		*root = (struct root){volume, subvolume};
+		if (find_subvolume(guest, volume, mode, &subvolume, &damage)) {
+			_cleanup_free_ char *name = volume_describe(volume);
+
+			strings_add(&found, name);
+			*root = (struct root){volume, subvolume};
+		} else if (damage.text && !volumes->damage.text) {
+			error_move(&volumes->damage, &damage);
+		}
 	}
 	if (found.count == 1)
 		return 0;
 	if (found.count == 0)
-		return complain_none(guest, volumes, &damage, err);
+		return complain_none(guest, volumes, err);
 	list = strings_join(&found, " and ");
-	return error_set(err, "%s holds more than one Linux system: %s", guest->disk, list);
+	return error_set(err, "%s holds more than one Linux system: %s", guest_disk_name(guest),
+			 list);
 }
 
 static int mount_root(struct guest *guest, const struct root *root, enum guest_mode mode,
@@ -176,7 +194,7 @@ static int sync_mounts(const struct guest *guest, struct error *err)
 }
 
 /* Everything is synced before, so that a lazy unmount has nothing left that could fail unseen. */
-static int detach(struct guest *guest, struct error *err)
+int guest_unmount(struct guest *guest, struct error *err)
 {
 	int r = 0;
 
@@ -189,26 +207,40 @@ static int detach(struct guest *guest, struct error *err)
 		r = error_sys(err, errno, "unmount %s", guest->root);
 	if (guest->root)
 		rmdir(guest->root);
+	return r;
+}
+
+static int detach(struct guest *guest, struct error *err)
+{
+	int r = guest_unmount(guest, err);
+
 	if (volumes_deactivate(guest, r ? NULL : err) < 0)
 		r = -1;
 	layout_release(&guest->layout);
 	return r;
 }
 
+int guest_open_volumes(struct guest *guest, struct volumes *volumes, enum guest_mode mode,
+		       struct error *err)
+{
+	struct root root = {0};
+
+	if (make_mount_point(guest, err) < 0 || find_root(guest, volumes, mode, &root, err) < 0 ||
+	    mount_root(guest, &root, mode, err) < 0 ||
+	    guest_mount_fstab(guest, volumes, mode, err) < 0)
+		return -1;
+	return guest_inspect(guest, err);
+}
+
 static int open_disk(struct guest *guest, enum guest_mode mode, struct error *err)
 {
 	_cleanup_volumes_ struct volumes volumes = {0};
-	struct root root = {0};
 
-	if (isolate(err) < 0 || layout_read(guest->disk, &guest->layout, err) < 0 ||
-	    make_mount_point(guest, err) < 0 ||
+	if (guest_isolate(err) < 0 || layout_read(guest->disk, &guest->layout, err) < 0 ||
 	    volumes_add_partitions(guest, mode, &volumes, err) < 0 ||
-	    volumes_add_logical(guest, mode, &volumes, err) < 0 ||
-	    find_root(guest, &volumes, mode, &root, err) < 0 ||
-	    mount_root(guest, &root, mode, err) < 0 ||
-	    guest_mount_fstab(guest, &volumes, mode, err) < 0)
+	    volumes_add_logical(guest, mode, &volumes, err) < 0)
 		return -1;
-	return guest_inspect(guest, err);
+	return guest_open_volumes(guest, &volumes, mode, err);
 }
 
 /* The kernel's name of a block device: partitions are called after that, and not after a link that

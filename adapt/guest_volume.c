@@ -2,6 +2,7 @@
 /* Partitions as devices, and file systems as mounts. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
 #include <linux/loop.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,7 @@ void volumes_release(struct volumes *volumes)
 			close(volume->loop_fd);
 	}
 	free(volumes->item);
+	error_release(&volumes->damage);
 	*volumes = (struct volumes){0};
 }
 
@@ -90,23 +92,30 @@ static int configure_loop(const struct loop_config *config, char **device, struc
 	return error_set(err, "find a free loop device: others were faster %d times", LOOP_TRIES);
 }
 
-/* A loop device over the partition, which goes away with its last user. */
-static int attach_loop(const char *disk, const struct partition *partition, enum guest_mode mode,
+/* A loop device over a part of the file, which goes away with its last user. length 0: all. */
+static int attach_loop(const char *path, uint64_t start, uint64_t length, enum guest_mode mode,
 		       struct volume *volume, struct error *err)
 {
 	_cleanup_close_ int file =
-		open(disk, (mode == GUEST_READ_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+		open(path, (mode == GUEST_READ_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	struct loop_config config = {.fd = (uint32_t)file};
 
 	if (file < 0)
-		return error_sys(err, errno, "open %s", disk);
-	config.info.lo_offset = partition->start;
-	config.info.lo_sizelimit = partition->length;
+		return error_sys(err, errno, "open %s", path);
+	config.info.lo_offset = start;
+	config.info.lo_sizelimit = length;
 	config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
 	if (mode == GUEST_READ_ONLY)
 		config.info.lo_flags |= LO_FLAGS_READ_ONLY;
 	volume->loop_fd = configure_loop(&config, &volume->device, err);
 	return volume->loop_fd < 0 ? -1 : 0;
+}
+
+int volumes_add_file(const char *path, enum guest_mode mode, struct volumes *volumes,
+		     struct volume **out, struct error *err)
+{
+	*out = volumes_add(volumes);
+	return attach_loop(path, 0, 0, mode, *out, err);
 }
 
 static char *copy_or_null(const char *string)
@@ -161,7 +170,19 @@ static int add_partition(const struct guest *guest, const struct partition *part
 		return 0;
 	free(volume->device);
 	volume->device = NULL;
-	return attach_loop(guest->disk, partition, mode, volume, err);
+	return attach_loop(guest->disk, partition->start, partition->length, mode, volume, err);
+}
+
+char *volume_describe(const struct volume *volume)
+{
+	if (volume->group)
+		return string_format("the volume %s/%s", volume->group, volume->name);
+	if (volume->partition &&
+	    (!volume->device || !is_block_device(volume->device) || volume->loop_fd >= 0))
+		return string_format("partition %d", volume->partition);
+	if (volume->device && volume->loop_fd < 0)
+		return string_copy(volume->device);
+	return string_copy("the whole disk");
 }
 
 int volumes_add_partitions(const struct guest *guest, enum guest_mode mode, struct volumes *volumes,
@@ -172,7 +193,8 @@ int volumes_add_partitions(const struct guest *guest, enum guest_mode mode, stru
 
 		if (!partition->is_extended &&
 		    add_partition(guest, partition, mode, volumes, err) < 0)
-			return error_in(err, "partition %d of %s", partition->number, guest->disk);
+			return error_in(err, "partition %d of %s", partition->number,
+					guest_disk_name(guest));
 	}
 	return 0;
 }
@@ -199,6 +221,42 @@ static void add_option(struct text *options, const char *option)
 		text_addf(options, "%s%s", options->length ? "," : "", option);
 }
 
+static int complain_mount(const struct volume *volume, int number, struct error *err)
+{
+	_cleanup_free_ char *name = volume_describe(volume);
+
+	if (number == ENODEV)
+		return error_set(err, "mount %s: the kernel that runs here has no %s", name,
+				 volume->filesystem);
+	return error_sys(err, number, "mount %s (%s)", name, volume->filesystem);
+}
+
+/*
+ * The kernel remembers where it has seen which btrfs, mounted or not, and refuses one of the same
+ * UUID that is older: an image, beside the disk that it was restored to before.
+ */
+static int forget_btrfs(void)
+{
+	_cleanup_close_ int control = open("/dev/btrfs-control", O_RDWR | O_CLOEXEC);
+	struct btrfs_ioctl_vol_args all = {0};
+
+	return control < 0 ? -1 : ioctl(control, BTRFS_IOC_FORGET_DEV, &all);
+}
+
+static int mount_device(const struct volume *volume, const char *where, unsigned long flags,
+			const char *options)
+{
+	int r = mount(volume->device, where, volume->filesystem, flags, options);
+
+	if (r == 0 || errno != EEXIST || !string_equal(volume->filesystem, "btrfs"))
+		return r;
+	if (forget_btrfs() < 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return mount(volume->device, where, volume->filesystem, flags, options);
+}
+
 int volume_mount(const struct volume *volume, const char *where, enum mount_mode mode,
 		 const char *subvolume, struct error *err)
 {
@@ -214,7 +272,7 @@ int volume_mount(const struct volume *volume, const char *where, enum mount_mode
 	}
 	if (subvolume)
 		text_addf(&options, "%ssubvol=%s", options.length ? "," : "", subvolume);
-	if (mount(volume->device, where, volume->filesystem, flags, text_string(&options)) < 0)
-		return error_sys(err, errno, "mount %s (%s)", volume->device, volume->filesystem);
+	if (mount_device(volume, where, flags, text_string(&options)) < 0)
+		return complain_mount(volume, errno, err);
 	return 0;
 }

@@ -121,3 +121,29 @@ int shell_variable_edit(const char *content, const char *name, kernel_word_edit 
 	}
 	return edits;
 }
+
+char *kernel_word_unquote(const char *word)
+{
+	char *copy = string_copy(word), *to = copy;
+
+	for (const char *from = word; *from; from++)
+		if (*from != '\'' && *from != '"')
+			*to++ = *from;
+	*to = '\0';
+	return copy;
+}
+
+void kernel_line_split(const char *line, size_t length, struct strings *words)
+{
+	_cleanup_free_ char *copy = strndup(line, length);
+	_cleanup_strings_ struct strings raw = {0};
+
+	if (!copy)
+		abort();
+	strings_split(&raw, copy, " \t\r\n");
+	for (size_t i = 0; i < raw.count; i++) {
+		_cleanup_free_ char *word = kernel_word_unquote(raw.item[i]);
+
+		strings_add(words, word);
+	}
+}

@@ -21,3 +21,11 @@ int kernel_words_edit(const char *content, kernel_word_edit *edit, void *data, s
  */
 int shell_variable_edit(const char *content, const char *name, kernel_word_edit *edit, void *data,
 			struct text *out);
+
+/*
+ * The words of one line of a boot loader's configuration or of a kernel command line, quotes taken
+ * off as far as grub-mkconfig writes them. length bytes of line; nothing is evaluated.
+ */
+void kernel_line_split(const char *line, size_t length, struct strings *words);
+/* A word without the quotes that grub-mkconfig puts around some; heap, the caller frees. */
+char *kernel_word_unquote(const char *word);

@@ -2,15 +2,11 @@
 /* module_index_child: the half of module_index that touches libkmod and may crash. */
 #pragma once
 
-#include <json-c/json.h>
-
-#include "base/error.h"
-#include "base/text.h"
+#include "adapt/module_process.h"
 
 /*
- * Asks the index in the directory that is open as directory_fd. Answers
- * { "builtin-aliases": bool, "answers": { QUESTION: [NAME…] },
- *   "modules": { NAME: { "file", "builtin", "needs": [NAME…] } } }; the caller owns it.
+ * Answers { "builtin-aliases": bool, "answers": { QUESTION: [NAME…] },
+ *   "modules": { NAME: { "file", "builtin", "needs": [NAME…] } } }.
  */
-int module_index_answer(int directory_fd, const struct strings *questions, json_object **out,
+int module_index_answer(const struct module_question *question, json_object **out,
 			struct error *err);

@@ -75,7 +75,7 @@ static void extra_modules(const struct guest *guest, struct strings *out)
 		if (strcmp(mount->where, "/") != 0 && strcmp(mount->where, "/usr") != 0)
 			continue;
 		strings_add_once(out, mount->filesystem);
-		if (has_prefix(mount->device, "/dev/mapper/"))
+		if (mount->volume)
 			strings_add_once(out, "dm_mod");
 	}
 }

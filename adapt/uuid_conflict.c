@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "adapt/uuid_conflict.h"
 
-#include <string.h>
-
 #include "base/scope.h"
 
 static bool has_uuid(const struct layout *layout, const char *uuid)
@@ -30,6 +28,17 @@ static void compare(const struct layout *ours, const struct layout *other, const
 	}
 }
 
+/* The guest's own disk, or what its file systems are mounted from. */
+static bool is_of_guest(const struct guest *guest, const char *disk)
+{
+	if (string_equal(disk, guest->disk))
+		return true;
+	for (size_t i = 0; i < guest->mount_count; i++)
+		if (string_equal(disk, guest->mount[i].device))
+			return true;
+	return false;
+}
+
 void uuid_conflict_warn(const struct guest *guest, const struct hardware *hardware,
 			struct report *report)
 {
@@ -40,7 +49,7 @@ void uuid_conflict_warn(const struct guest *guest, const struct hardware *hardwa
 		_cleanup_layout_ struct layout other = {0};
 
 		/* A disk without a table that is understood has nothing to be confused with. */
-		if (strcmp(disk, guest->disk) == 0 || layout_read(disk, &other, NULL) < 0)
+		if (is_of_guest(guest, disk) || layout_read(disk, &other, NULL) < 0)
 			continue;
 		compare(&guest->layout, &other, disk, report);
 	}

@@ -217,6 +217,38 @@ bool has_suffix(const char *string, const char *suffix)
 	return length >= tail && strcmp(string + length - tail, suffix) == 0;
 }
 
+bool string_matches(const char *pattern, const char *string)
+{
+	/* Where to go on when what follows the last '*' does not fit: that star takes one more. */
+	const char *after_star = NULL, *retry = NULL;
+
+	while (*string) {
+		if (*pattern == '*') {
+			after_star = ++pattern;
+			retry = string;
+		} else if (*pattern && (*pattern == '?' || *pattern == *string)) {
+			pattern++;
+			string++;
+		} else if (after_star) {
+			pattern = after_star;
+			string = ++retry;
+		} else {
+			return false;
+		}
+	}
+	return pattern[strspn(pattern, "*")] == '\0';
+}
+
+char *string_printable(const char *string)
+{
+	char *copy = string_copy(string);
+
+	for (char *c = copy; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	return copy;
+}
+
 char *string_trim(char *string)
 {
 	char *end;

@@ -62,6 +62,14 @@ bool string_equal(const char *a, const char *b); /* NULL equals NULL only */
 const char *string_or_dash(const char *string);  /* "-" for NULL and "": for columns */
 bool has_prefix(const char *string, const char *prefix);
 bool has_suffix(const char *string, const char *suffix);
+/*
+ * A shell pattern of '*' and '?' alone, against the whole string. For patterns that come from an
+ * image: fnmatch(3) takes exponential time on some.
+ */
+bool string_matches(const char *pattern, const char *string);
+/* A copy in which every byte that is not printable ASCII is '?': for what comes from an image and
+ * goes to a terminal; heap, the caller frees. */
+char *string_printable(const char *string);
 /* Removes white space at both ends, in place; returns the first character that stays. */
 char *string_trim(char *string);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "adapt/kernel_words.h"
 #include "base/scope.h"
 
 /* A menu with more entries is not one that grub-mkconfig wrote; the rest is not looked at. */
@@ -23,34 +24,6 @@ static bool is_one_of(const char *word, const char *const *list, size_t count)
 		if (strcmp(word, list[i]) == 0)
 			return true;
 	return false;
-}
-
-/* Without the quotes that grub-mkconfig puts around some words. */
-static char *unquote(const char *word)
-{
-	_cleanup_free_ char *copy = string_copy(word);
-	size_t to = 0;
-
-	for (size_t i = 0; copy[i]; i++)
-		if (copy[i] != '\'' && copy[i] != '"')
-			copy[to++] = copy[i];
-	copy[to] = '\0';
-	return steal(&copy);
-}
-
-static void split_line(const char *line, size_t length, struct strings *words)
-{
-	_cleanup_free_ char *copy = strndup(line, length);
-	_cleanup_strings_ struct strings raw = {0};
-
-	if (!copy)
-		abort();
-	strings_split(&raw, copy, " \t\r");
-	for (size_t i = 0; i < raw.count; i++) {
-		_cleanup_free_ char *word = unquote(raw.item[i]);
-
-		strings_add(words, word);
-	}
 }
 
 static struct grub_entry *add_entry(struct grub_menu *menu, const struct strings *words)
@@ -102,7 +75,7 @@ void grub_menu_parse(const char *text, struct grub_menu *out)
 		const size_t length = strcspn(text, "\n");
 		_cleanup_strings_ struct strings words = {0};
 
-		split_line(text, length, &words);
+		kernel_line_split(text, length, &words);
 		if (words.count && words.item[0][0] != '#')
 			parse_line(&words, out);
 		text += length + (text[length] == '\n');
@@ -400,7 +373,7 @@ void grub_menu_problems(const struct grub_menu *menu, const struct grub_names *n
 static bool correct_word(const char *word, const struct grub_names *names, struct text *out,
 			 struct strings *corrections)
 {
-	_cleanup_free_ char *bare = unquote(word);
+	_cleanup_free_ char *bare = kernel_word_unquote(word);
 
 	_cleanup_free_ char *what = NULL;
 
@@ -447,7 +420,7 @@ void grub_menu_correct(const char *text, const struct grub_names *names, struct 
 		const size_t length = strcspn(text, "\n");
 		_cleanup_strings_ struct strings words = {0};
 
-		split_line(text, length, &words);
+		kernel_line_split(text, length, &words);
 		if (words.count &&
 		    is_one_of(words.item[0], linux_commands, array_length(linux_commands)))
 			correct_line(text, length, names, out, corrections);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "adapt/guest.h"
+#include "adapt/guest_image.h"
 #include "base/scope.h"
 #include "cli/command.h"
 #include "restore/layout.h"
@@ -24,6 +25,19 @@ static void render_layout(const struct layout *layout, struct text *out)
 	}
 }
 
+/* Where it is on the disk; how it happens to be mounted now is nobody's business. */
+static void render_mount(const struct guest_mount *mount, struct text *out)
+{
+	text_addf(out, "Mount       %-10s ", mount->where);
+	if (mount->volume)
+		text_addf(out, "volume %s", mount->volume);
+	else if (mount->partition)
+		text_addf(out, "partition %d", mount->partition);
+	else
+		text_add(out, "the whole disk");
+	text_addf(out, " (%s)\n", string_or_dash(mount->filesystem));
+}
+
 static void render_guest(const struct guest *guest, struct text *out)
 {
 	text_addf(out, "\nSystem      %s (%s), host name %s\n", string_or_dash(guest->os_name),
@@ -33,36 +47,42 @@ static void render_guest(const struct guest *guest, struct text *out)
 			  string_or_dash(guest->kernel[i].image),
 			  string_or_dash(guest->kernel[i].initramfs));
 	for (size_t i = 0; i < guest->mount_count; i++)
-		text_addf(out, "Mount       %-10s %s (%s)\n", guest->mount[i].where,
-			  string_or_dash(guest->mount[i].device),
-			  string_or_dash(guest->mount[i].filesystem));
+		render_mount(&guest->mount[i], out);
+	for (size_t i = 0; i < guest->unmounted.count; i++)
+		text_addf(out, "Not mounted %s\n", guest->unmounted.item[i]);
 }
 
 struct inspection {
 	json_object *image; /* or NULL for --root */
 	struct layout layout;
+	struct source *source; /* what guest is read from, or NULL */
 	struct guest guest;
 	bool has_guest;
 	char *no_guest; /* why the system was not read */
 };
 
-/* A disk or a raw image can be mounted; other formats would have to be restored first. */
-static void inspect_guest(const char *path, bool is_raw, struct inspection *in)
+static bool is_disk(const struct source *source)
+{
+	struct stat st;
+
+	return strcmp(source->ops->name, "raw") == 0 && stat(source->name, &st) == 0 &&
+	       S_ISBLK(st.st_mode);
+}
+
+static void inspect_guest(struct inspection *in)
 {
 	_cleanup_error_ struct error err = {0};
+	int r;
 
-	if (!is_raw) {
-		in->no_guest =
-			string_copy("reading the system inside this image format is not "
-				    "supported yet: `v2p restore --no-adapt` it to a file and "
-				    "inspect that");
-		return;
-	}
 	if (geteuid() != 0) {
 		in->no_guest = string_copy("reading the system takes root");
 		return;
 	}
-	in->has_guest = guest_open_disk(path, GUEST_READ_ONLY, &in->guest, &err) == 0;
+	if (is_disk(in->source))
+		r = guest_open_disk(in->source->name, GUEST_READ_ONLY, &in->guest, &err);
+	else
+		r = guest_open_image(in->source, &in->guest, &err);
+	in->has_guest = r == 0;
 	if (!in->has_guest)
 		in->no_guest = string_copy(error_text(&err));
 }
@@ -71,14 +91,13 @@ static int inspect_image(const char *path, const char *format, const char *ca,
 			 struct inspection *in, struct error *err)
 {
 	const struct source_options options = {.format = format, .file = {.ca_file = ca}};
-	_cleanup_source_ struct source *source = NULL;
 
-	if (source_open(path, &options, &source, err) < 0)
+	if (source_open(path, &options, &in->source, err) < 0)
 		return -1;
-	in->image = source_describe(source);
-	if (layout_read_source(source, &in->layout, err) < 0)
+	in->image = source_describe(in->source);
+	if (layout_read_source(in->source, &in->layout, err) < 0)
 		return -1;
-	inspect_guest(path, strcmp(source->ops->name, "raw") == 0, in);
+	inspect_guest(in);
 	return 0;
 }
 
@@ -175,8 +194,9 @@ enum exit_status command_inspect(const struct options *options, struct output *o
 		show(&in, output);
 		status = EXIT_DONE;
 	}
-	if (in.has_guest)
-		guest_release(&in.guest);
+	if (in.has_guest && guest_close(&in.guest, status == EXIT_DONE ? err : NULL) < 0)
+		status = EXIT_REFUSED;
+	source_close(in.source);
 	layout_release(&in.layout);
 	json_object_put(in.image);
 	free(in.no_guest);

@@ -39,3 +39,5 @@ enum exit_status command_checksum(const struct options *options, struct output *
 				  struct error *err);
 enum exit_status command_profile(const struct options *options, struct output *output,
 				 struct error *err);
+enum exit_status command_drivers(const struct options *options, struct output *output,
+				 struct error *err);

@@ -43,8 +43,11 @@ static const struct command commands[] = {
 	 "machine. "
 	 "Running it twice changes nothing the second time.",
 	 COMMAND_ADAPT, command_adapt},
-	{"drivers", "IMAGE|DISK", "which module drives which device (not supported yet)",
-	 "Not supported yet.", 0, not_supported},
+	{"drivers", "IMAGE | DISK | --root DIR", "which module of which kernel drives which device",
+	 "Matches every device of the machine against every kernel of the system in an image, on a "
+	 "disk or below a directory, and says what would keep it from starting there. Changes "
+	 "nothing.",
+	 COMMAND_DRIVERS, command_drivers},
 	{"verify", "IMAGE DISK", "compare what is on the disk with the image",
 	 "Reads both and writes nothing. What no file system in the image uses is left out, as "
 	 "restore "

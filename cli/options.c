@@ -21,21 +21,25 @@ struct option_row {
 #define STRING(field) OPTION_STRING, offsetof(struct options, field)
 #define LIST(field) OPTION_LIST, offsetof(struct options, field)
 
-enum { READS_IMAGE = COMMAND_RESTORE | COMMAND_VERIFY | COMMAND_CHECKSUM };
+enum {
+	READS_IMAGE = COMMAND_RESTORE | COMMAND_VERIFY | COMMAND_CHECKSUM,
+	LOOKS_INTO_IMAGE = COMMAND_INSPECT | COMMAND_DRIVERS,
+};
 
 static const struct option_row rows[] = {
 	{"--ca-file", "FILE", "certificates (PEM) to trust for https and nbds",
-	 COMMAND_INSPECT | READS_IMAGE, STRING(ca_file)},
+	 LOOKS_INTO_IMAGE | READS_IMAGE, STRING(ca_file)},
 	{"--checksum", "SUM", "sha256:HEX, or a file: sha256sum list, block map (.bmap)",
 	 READS_IMAGE, STRING(checksum)},
 	{"--dry-run", NULL, "show what would be done, write nothing",
 	 COMMAND_RESTORE | COMMAND_ADAPT, FLAG(dry_run)},
 	{"--format", "FORMAT", "of the image, instead of finding out by content",
-	 COMMAND_INSPECT | READS_IMAGE, STRING(format)},
+	 LOOKS_INTO_IMAGE | READS_IMAGE, STRING(format)},
 	{"--get", "SECTION.KEY", "print one value of the chosen profile", COMMAND_PROFILE,
 	 STRING(get)},
 	{"--hardware", "FILE", "a saved `v2p detect --json`: adapt for that machine",
-	 COMMAND_DETECT | COMMAND_RESTORE | COMMAND_ADAPT | COMMAND_PROFILE, STRING(hardware)},
+	 COMMAND_DETECT | COMMAND_RESTORE | COMMAND_ADAPT | COMMAND_PROFILE | COMMAND_DRIVERS,
+	 STRING(hardware)},
 	{"--help", NULL, "this text", (unsigned int)COMMAND_ALL, FLAG(help)},
 	{"--json", NULL, "one JSON document instead of text",
 	 (unsigned int)COMMAND_ALL & ~COMMAND_CHECKSUM, FLAG(json)},
@@ -49,14 +53,14 @@ static const struct option_row rows[] = {
 	{"--no-verify", NULL, "do not read back what was written", COMMAND_RESTORE,
 	 FLAG(no_verify)},
 	{"--pci-dump", "FILE", "text of `lspci -x`: adapt for those PCI devices",
-	 COMMAND_DETECT | COMMAND_RESTORE | COMMAND_ADAPT, STRING(pci_dump)},
+	 COMMAND_DETECT | COMMAND_RESTORE | COMMAND_ADAPT | COMMAND_DRIVERS, STRING(pci_dump)},
 	{"--profile", "FILE|DIR|URL", "take the answers from the profile that matches this machine",
 	 COMMAND_RESTORE, LIST(profiles)},
 	{"--progress", "MODE", "auto, bar, json or none", READS_IMAGE, STRING(progress)},
 	{"--report", "FILE", "write the report to FILE as JSON", COMMAND_RESTORE | COMMAND_ADAPT,
 	 STRING(report)},
 	{"--resume", NULL, "compare first, write only what differs", COMMAND_RESTORE, FLAG(resume)},
-	{"--root", "DIR", "a directory tree instead of a disk", COMMAND_INSPECT | COMMAND_ADAPT,
+	{"--root", "DIR", "a directory tree instead of a disk", LOOKS_INTO_IMAGE | COMMAND_ADAPT,
 	 STRING(root)},
 	{"--signature", "FILE", "of the --checksum file, or of the image itself", READS_IMAGE,
 	 STRING(signature)},

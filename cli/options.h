@@ -16,6 +16,7 @@ enum command_bit {
 	COMMAND_PROFILE = 1 << 4,
 	COMMAND_VERIFY = 1 << 5,
 	COMMAND_CHECKSUM = 1 << 6,
+	COMMAND_DRIVERS = 1 << 7,
 	COMMAND_ALL = ~0,
 };
 

@@ -73,6 +73,8 @@ static int begin(void *context, const struct used_lvm_setting *setting, struct e
 	struct metadata *metadata = context;
 	const struct used_lvm_word *name = &setting->section[setting->depth - 1];
 
+	if (setting->depth == 1 && !metadata->out->group)
+		metadata->out->group = string_format("%.*s", (int)name->length, name->start);
 	if (is_in(setting, 3, "physical_volumes")) {
 		metadata->physical_volumes++;
 		metadata->physical_volume = *name;
@@ -365,6 +367,7 @@ void used_lvm_release(struct used_lvm *lvm)
 		free(lvm->volume[i].segment);
 	}
 	free(lvm->volume);
+	free(lvm->group);
 	free(lvm->unallocated);
 	*lvm = (struct used_lvm){0};
 }

@@ -24,6 +24,7 @@ struct used_lvm_volume {
 };
 
 struct used_lvm {
+	char *group; /* the name of the volume group */
 	struct used_lvm_volume *volume;
 	size_t volumes;
 	struct used_segment *unallocated; /* by offset */

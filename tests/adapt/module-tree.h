@@ -13,10 +13,10 @@
 #define MODULE_DIRECTORY "usr/lib/modules/" MODULE_RELEASE
 
 struct module_tree {
-	char *root;                      /* of the guest */
-	const struct strings *builtin;   /* these modules are part of the kernel */
-	bool has_no_builtin_aliases;     /* as of a kernel before 5.2 */
-	struct text alias, softdep, dep; /* the data */
+	char *root;                                /* of the guest */
+	const struct strings *builtin;             /* these modules are part of the kernel */
+	bool has_no_builtin_aliases;               /* as of a kernel before 5.2 */
+	struct text alias, softdep, dep, firmware; /* the data */
 	struct text builtin_list, builtin_modinfo;
 	char *objects; /* where the assembler works */
 };
@@ -62,6 +62,7 @@ static inline void module_write_source(struct module_tree *tree, const char *nam
 	text_addf(&source, "\t.section .modinfo,\"a\"\n\t.asciz \"name=%s\"\n", name);
 	module_add_info(&source, text_string(&tree->alias), "alias", name, false);
 	module_add_info(&source, text_string(&tree->softdep), "softdep", name, true);
+	module_add_info(&source, text_string(&tree->firmware), "firmware", name, false);
 	text_addf(&source, "\t.section __ksymtab_strings,\"a\"\n\t.asciz \"symbol_%s\"\n\t.data\n",
 		  name);
 	for (size_t i = 1; i < needs->count; i++) {
@@ -177,6 +178,8 @@ static inline char *module_tree_make(const struct strings *builtin, bool has_no_
 
 	assert_int_equal(file_read(MODULE_DATA "modules.alias", 1 << 20, &tree.alias, NULL), 0);
 	assert_int_equal(file_read(MODULE_DATA "modules.softdep", 1 << 20, &tree.softdep, NULL), 0);
+	assert_int_equal(file_read(MODULE_DATA "modules.firmware", 1 << 20, &tree.firmware, NULL),
+			 0);
 	assert_int_equal(file_read(MODULE_DATA "modules.dep", 1 << 20, &tree.dep, NULL), 0);
 	assert_int_equal(
 		file_read(MODULE_DATA "modules.builtin", 1 << 20, &tree.builtin_list, NULL), 0);
@@ -187,6 +190,7 @@ static inline char *module_tree_make(const struct strings *builtin, bool has_no_
 	text_release(&tree.alias);
 	text_release(&tree.softdep);
 	text_release(&tree.dep);
+	text_release(&tree.firmware);
 	text_release(&tree.builtin_list);
 	text_release(&tree.builtin_modinfo);
 	return tree.root;

@@ -1,88 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/adapt/module-tree.h"
-#include "tests/test.h"
+#include "tests/adapt/driver-fixture.h"
 
-#include <fcntl.h>
-
-#include "adapt/drivers.h"
-#include "base/error.h"
-
-#define DUMP(name) V2P_SOURCE_DIR "/tests/data/pci-" name ".lspci"
-
-/* Shared by the tests, made once: nothing changes it. */
-struct fixture {
-	char *root;
-	struct guest guest;
-	struct drivers_db *db;
-};
-
-static bool has_tools(void)
-{
-	static const char *const depmod[] = {"depmod", "--version", NULL};
-	static const char *const cc[] = {"cc", "--version", NULL};
-
-	return process_check(depmod, NULL, NULL) == 0 && process_check(cc, NULL, NULL) == 0;
-}
-
-static int set_up(void **state)
-{
-	static struct fixture fixture;
-	const struct strings none = {0};
-
-	if (!has_tools())
-		return 0;
-	fixture.root = module_tree_make(&none, false);
-	fixture.guest.root = fixture.root;
-	fixture.guest.root_fd = open(fixture.root, O_PATH | O_DIRECTORY);
-	assert_int_equal(drivers_db_load(V2P_SOURCE_DIR "/drivers-db", &fixture.db, NULL), 0);
-	*state = &fixture;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *fixture = *state;
-
-	if (!fixture)
-		return 0;
-	close(fixture->guest.root_fd);
-	tree_remove(&fixture->root);
-	drivers_db_free(fixture->db);
-	return 0;
-}
-
-static struct fixture *need(void **state)
-{
-	if (!*state) {
-		print_message("depmod or cc is missing\n");
-		skip();
-	}
-	return *state;
-}
-
-/* A machine of these devices: modalias strings, ended by NULL. */
-static struct hardware machine(const char *const *modaliases)
-{
-	struct hardware hardware = {0};
-
-	hardware.device = calloc(16, sizeof(*hardware.device));
-	for (; modaliases[hardware.device_count]; hardware.device_count++) {
-		struct device *device = &hardware.device[hardware.device_count];
-		const char *modalias = modaliases[hardware.device_count];
-		_cleanup_free_ char *slot = string_format("dev%zu", hardware.device_count);
-		unsigned int base = 0, sub = 0, interface = 0;
-		const char *class = strstr(modalias, "bc");
-
-		device->bus = strndup(modalias, strcspn(modalias, ":"));
-		device->slot = steal(&slot);
-		device->modalias = string_copy(modalias);
-		if (class && sscanf(class, "bc%2xsc%2xi%2x", &base, &sub, &interface) == 3)
-			device->class = base << 16 | sub << 8 | interface;
-	}
-	return hardware;
-}
-
-/* "ahci", "missing" or "builtin" for the device with this modalias or slot; the caller frees. */
+/* "ahci sata_other", or the verdict where no module is to be loaded; the caller frees. */
 static char *verdict(struct fixture *fixture, const struct hardware *hardware, const char *which)
 {
 	struct driver_matches matches = {0};
@@ -97,9 +16,10 @@ static char *verdict(struct fixture *fixture, const struct hardware *hardware, c
 
 		if (strcmp(match->device->slot, which) != 0)
 			continue;
-		answer = match->verdict == VERDICT_MISSING   ? string_copy("missing")
-			 : match->verdict == VERDICT_BUILTIN ? string_copy("builtin")
-							     : strings_join(&match->modules, " ");
+		answer = match->verdict == VERDICT_MODULE ||
+					 match->verdict == VERDICT_FIRMWARE_MISSING
+				 ? strings_join(&match->modules, " ")
+				 : string_copy(verdict_name(match->verdict));
 	}
 	driver_matches_release(&matches);
 	return answer ? answer : string_copy("not listed");
@@ -119,14 +39,6 @@ static void assert_only(struct fixture *fixture, const char *modalias, const cha
 	_cleanup_hardware_ struct hardware hardware = machine(modaliases);
 
 	assert_verdict(fixture, &hardware, "dev0", wanted);
-}
-
-static struct hardware read_dump(const char *path)
-{
-	struct hardware hardware = {0};
-
-	assert_int_equal(hardware_read_pci_dump(path, &hardware, NULL), 0);
-	return hardware;
 }
 
 static struct driver_set boot_set(struct fixture *fixture, const struct hardware *hardware,
@@ -154,7 +66,7 @@ static void a_q35_with_ahci_and_e1000e_is_driven(void **state)
 	assert_verdict(fixture, &hardware, "0000:00:03.0", "ehci_pci");
 	assert_verdict(fixture, &hardware, "0000:00:04.0", "uhci_hcd");
 	/* A host bridge wants no driver. */
-	assert_verdict(fixture, &hardware, "0000:00:00.0", "not listed");
+	assert_verdict(fixture, &hardware, "0000:00:00.0", "no-driver-needed");
 }
 
 static void an_i440fx_with_megasas_is_driven(void **state)
@@ -163,8 +75,8 @@ static void an_i440fx_with_megasas_is_driven(void **state)
 	_cleanup_hardware_ struct hardware hardware = read_dump(DUMP("i440fx-megasas"));
 
 	assert_verdict(fixture, &hardware, "0000:00:02.0", "megaraid_sas");
-	/* The generic IDE driver matches too, and is left out. */
-	assert_verdict(fixture, &hardware, "0000:00:01.1", "ata_piix");
+	/* The generic IDE driver matches too, and comes last. */
+	assert_verdict(fixture, &hardware, "0000:00:01.1", "ata_piix ata_generic");
 	/* Revision 0x20 is a C+. */
 	assert_verdict(fixture, &hardware, "0000:00:03.0", "8139cp 8139too");
 }
@@ -198,7 +110,7 @@ static void a_device_without_a_driver_is_missing(void **state)
 	struct fixture *fixture = need(state);
 
 	assert_only(fixture, "pci:v00009999d00000001sv00000000sd00000000bc02sc00i00", "missing");
-	assert_only(fixture, "pci:v00009999d00000001sv00000000sd00000000bc11sc80i00", "not listed");
+	assert_only(fixture, "pci:v00009999d00000001sv00000000sd00000000bc11sc80i00", "missing");
 }
 
 static void a_modalias_that_is_no_alias_matches_nothing(void **state)
@@ -333,25 +245,6 @@ static void another_controller_without_a_driver_is_no_matter(void **state)
 	assert_true(strings_has(&set.listed, "ahci"));
 }
 
-/* A fixture with another kernel. */
-static struct fixture other_kernel(const struct fixture *fixture, const char *builtin,
-				   bool has_no_builtin_aliases)
-{
-	_cleanup_strings_ struct strings modules = {0};
-	struct fixture other = {.db = fixture->db};
-
-	strings_split(&modules, builtin, " ");
-	other.root = module_tree_make(&modules, has_no_builtin_aliases);
-	other.guest.root_fd = open(other.root, O_PATH | O_DIRECTORY);
-	return other;
-}
-
-static void other_release(struct fixture *other)
-{
-	close(other->guest.root_fd);
-	tree_remove(&other->root);
-}
-
 static void what_is_built_in_needs_no_module(void **state)
 {
 	_cleanup_(other_release) struct fixture other =
@@ -390,15 +283,6 @@ static void assert_refused(const struct fixture *fixture, const char *root, cons
 			 -1);
 	assert_non_null(strstr(error_text(&err), message));
 	close(guest.root_fd);
-}
-
-static char *copy_of(const struct fixture *fixture)
-{
-	char *root = tree_make();
-	const char *const argv[] = {"cp", "-a", fixture->root, root, NULL};
-
-	assert_int_equal(process_check(argv, NULL, NULL), 0);
-	return root;
 }
 
 static void a_kernel_without_an_index_is_an_error(void **state)
@@ -479,16 +363,21 @@ static void the_matches_become_json(void **state)
 	struct fixture *fixture = need(state);
 	_cleanup_hardware_ struct hardware hardware = read_dump(DUMP("q35-ahci"));
 	struct driver_matches matches = {0};
-	json_object *json;
+	json_object *json, *ahci = NULL;
+	const char *text;
 
 	assert_int_equal(drivers_match(fixture->db, &hardware, &fixture->guest, MODULE_RELEASE,
 				       &matches, NULL),
 			 0);
 	json = driver_matches_json(&matches);
-	assert_int_equal(json_object_array_length(json), matches.count);
-	assert_string_equal(json_object_get_string(json_object_object_get(
-				    json_object_array_get_idx(json, 0), "verdict")),
-			    "module");
+	assert_int_equal(json_object_array_length(json), hardware.device_count);
+	for (size_t i = 0; i < matches.count; i++)
+		if (strcmp(matches.item[i].device->slot, "0000:00:1f.2") == 0)
+			ahci = json_object_array_get_idx(json, i);
+	text = json_object_to_json_string_ext(ahci, JSON_C_TO_STRING_PLAIN);
+	assert_non_null(strstr(text, "{\"slot\":\"0000:00:1f.2\",\"class\":\"0106\","
+				     "\"id\":\"8086:2922\",\"modules\":[\"ahci\"],"
+				     "\"verdict\":\"module\",\"boot_critical\":true,"));
 	json_object_put(json);
 	driver_matches_release(&matches);
 }

@@ -182,7 +182,7 @@ static void two_systems_are_refused(void **state)
 	(void)state;
 	need_root();
 	make_disk(parts, 2);
-	assert_open_fails("holds more than one Linux system: /dev/loop");
+	assert_open_fails("holds more than one Linux system: partition 1 and partition 2");
 }
 
 static void a_disk_without_linux_is_described(void **state)
@@ -225,7 +225,7 @@ static void an_ntfs_is_taken_for_windows(void **state)
 	need_root();
 	make_disk(parts, 1);
 	write_ntfs(5 * MIB);
-	assert_open_fails("this looks like Windows: v2p adapts Linux only");
+	assert_open_fails("partition 1 looks like Windows: v2p adapts Linux only");
 }
 
 static void a_boot_that_is_not_on_the_disk_is_refused(void **state)
@@ -327,7 +327,7 @@ static void a_damaged_root_is_named(void **state)
 	fd = open(image, O_RDWR | O_CLOEXEC);
 	assert_int_equal(write_exactly(fd, image, damage, sizeof(damage), 5 * MIB + 2048, NULL), 0);
 	close(fd);
-	assert_open_fails(" ext4): mount /dev/loop");
+	assert_open_fails(" ext4): mount partition 2 (ext4)");
 }
 
 static void assert_finds(const char *source, const char *root, int partition, const char *name)
@@ -342,7 +342,8 @@ static void assert_finds(const char *source, const char *root, int partition, co
 		 .group = (char *)"vg-a",
 		 .name = (char *)"root"},
 	};
-	const struct volumes volumes = {(struct volume *)items, array_length(items)};
+	const struct volumes volumes = {.item = (struct volume *)items,
+					.count = array_length(items)};
 	const struct volume *found = volumes_find(&volumes, source, root);
 
 	if (!found && (partition || name))

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#define FUSE_USE_VERSION 312
+#include "restore/source_mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/scope.h"
+#include "base/text.h"
+#include "restore/source_mount_keeper.h"
+
+enum {
+	THREADS = 4,           /* reads of the kernel that are under way at once */
+	READ_LIMIT = 1 << 20,  /* bytes of one read: FUSE_MAX_MAX_PAGES of 4 KiB */
+	FIRST_FILE = 2,        /* inode numbers; FUSE_ROOT_ID is 1 */
+	FOREVER = 365 * 86400, /* seconds that the kernel may remember names and sizes */
+};
+
+struct file {
+	char *name;
+	struct used_segment *segment;
+	size_t segments;
+	uint64_t size;
+};
+
+struct source_mount {
+	struct source *source;
+	struct file *file;
+	size_t count;
+	/* directory holds the other two; NULL: not made. */
+	char *directory, *image, *room;
+	bool is_mounted;
+	struct fuse_session *session;
+	struct source_mount_keeper keeper;
+	sem_t is_kept; /* posted when keeper, or why_not_kept, is there */
+	struct error why_not_kept;
+	pthread_t thread[THREADS];
+	size_t threads;
+	pthread_mutex_t lock;
+	struct error damage; /* under lock: why the first read that failed did */
+};
+
+static const struct file *file_of(const struct source_mount *mount, fuse_ino_t inode)
+{
+	return inode >= FIRST_FILE && inode - FIRST_FILE < mount->count
+		       ? &mount->file[inode - FIRST_FILE]
+		       : NULL;
+}
+
+static bool describe(const struct source_mount *mount, fuse_ino_t inode, struct stat *out)
+{
+	const struct file *file = file_of(mount, inode);
+
+	*out = (struct stat){.st_ino = inode, .st_nlink = 1, .st_mode = S_IFDIR | 0500};
+	if (inode == FUSE_ROOT_ID)
+		return true;
+	if (!file)
+		return false;
+	out->st_mode = S_IFREG | 0400;
+	out->st_size = (off_t)file->size;
+	return true;
+}
+
+static void op_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+	const struct source_mount *mount = fuse_req_userdata(request);
+	struct fuse_entry_param entry = {.attr_timeout = FOREVER, .entry_timeout = FOREVER};
+
+	for (size_t i = 0; parent == FUSE_ROOT_ID && i < mount->count; i++) {
+		if (strcmp(mount->file[i].name, name) != 0)
+			continue;
+		entry.ino = FIRST_FILE + i;
+		describe(mount, entry.ino, &entry.attr);
+		fuse_reply_entry(request, &entry);
+		return;
+	}
+	fuse_reply_err(request, ENOENT);
+}
+
+static void op_getattr(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
+{
+	struct stat st;
+
+	(void)info;
+	if (describe(fuse_req_userdata(request), inode, &st))
+		fuse_reply_attr(request, &st, FOREVER);
+	else
+		fuse_reply_err(request, ENOENT);
+}
+
+static void op_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
+{
+	if (!file_of(fuse_req_userdata(request), inode)) {
+		fuse_reply_err(request, EISDIR);
+		return;
+	}
+	/* The image does not change: what one loop device has read, another need not. */
+	info->keep_cache = 1;
+	fuse_reply_open(request, info);
+}
+
+static int read_file(const struct source_mount *mount, const struct file *file, uint8_t *data,
+		     size_t length, uint64_t offset, struct error *err)
+{
+	for (size_t i = 0; i < file->segments && length > 0; i++) {
+		const struct used_segment *segment = &file->segment[i];
+		uint64_t left;
+
+		if (offset >= segment->length) {
+			offset -= segment->length;
+			continue;
+		}
+		left = segment->length - offset;
+		if (left > length)
+			left = length;
+		if (source_read(mount->source, data, left, segment->offset + offset, err) < 0)
+			return -1;
+		data += left;
+		length -= left;
+		offset = 0;
+	}
+	return 0;
+}
+
+static void keep_first(struct source_mount *mount, struct error *damage)
+{
+	pthread_mutex_lock(&mount->lock);
+	if (!mount->damage.text)
+		error_move(&mount->damage, damage);
+	pthread_mutex_unlock(&mount->lock);
+}
+
+static void op_read(fuse_req_t request, fuse_ino_t inode, size_t length, off_t offset,
+		    struct fuse_file_info *info)
+{
+	struct source_mount *mount = fuse_req_userdata(request);
+	const struct file *file = file_of(mount, inode);
+	_cleanup_error_ struct error err = {0};
+	_cleanup_free_ uint8_t *data = NULL;
+
+	(void)info;
+	if (!file || offset < 0) {
+		fuse_reply_err(request, EINVAL);
+		return;
+	}
+	if ((uint64_t)offset >= file->size)
+		length = 0;
+	else if (length > file->size - (uint64_t)offset)
+		length = file->size - (uint64_t)offset;
+	if (length > READ_LIMIT)
+		length = READ_LIMIT;
+	data = malloc(length + 1);
+	if (!data)
+		abort();
+	if (read_file(mount, file, data, length, (uint64_t)offset, &err) == 0) {
+		fuse_reply_buf(request, (const char *)data, length);
+		return;
+	}
+	keep_first(mount, &err);
+	fuse_reply_err(request, EIO);
+}
+
+static const struct fuse_lowlevel_ops operations = {
+	.lookup = op_lookup,
+	.getattr = op_getattr,
+	.open = op_open,
+	.read = op_read,
+};
+
+/* libfuse prints to standard error; what matters comes back as a value, too. */
+__attribute__((format(printf, 2, 0))) static void say_nothing(enum fuse_log_level level,
+							      const char *format, va_list arguments)
+{
+	(void)level;
+	(void)format;
+	(void)arguments;
+}
+
+/* One request: false when the mount is gone. */
+static bool serve_one(struct fuse_session *session, struct fuse_buf *buffer)
+{
+	int r = fuse_session_receive_buf(session, buffer);
+
+	if (r > 0)
+		fuse_session_process_buf(session, buffer);
+	return r > 0 || r == -EINTR;
+}
+
+static void *serve(void *context)
+{
+	struct source_mount *mount = context;
+	struct fuse_buf buffer = {0};
+
+	while (!fuse_session_exited(mount->session) && serve_one(mount->session, &buffer))
+		;
+	free(buffer.mem);
+	return NULL;
+}
+
+/* The first thread is the one that the keeper watches. */
+static void *serve_kept(void *context)
+{
+	struct source_mount *mount = context;
+	/* What waits for the image ends when that does: it comes first. */
+	const char *const places[] = {mount->image, mount->room, mount->directory, NULL};
+	int r = source_mount_keeper_start(places, &mount->keeper, &mount->why_not_kept);
+
+	sem_post(&mount->is_kept);
+	return r < 0 ? NULL : serve(mount);
+}
+
+/* The first request of every mount. It is answered before there is a second thread. */
+static int negotiate(struct source_mount *mount, struct error *err)
+{
+	struct fuse_buf buffer = {0};
+	bool is_served = serve_one(mount->session, &buffer);
+
+	free(buffer.mem);
+	if (is_served && !fuse_session_exited(mount->session))
+		return 0;
+	return error_set(err, "the kernel's FUSE and libfuse do not understand each other");
+}
+
+static int start_session(struct source_mount *mount, int fd, struct error *err)
+{
+	char name[] = "v2p", *argv[] = {name, NULL}, path[32];
+	struct fuse_args arguments = FUSE_ARGS_INIT(1, argv);
+
+	fuse_set_log_func(say_nothing);
+	mount->session = fuse_session_new(&arguments, &operations, sizeof(operations), mount);
+	fuse_opt_free_args(&arguments);
+	if (!mount->session)
+		return error_set(err, "start libfuse: out of memory");
+	/* mount(8), FUSE: such a name is a descriptor that is mounted already. The session closes
+	 * it. */
+	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+	if (fuse_session_mount(mount->session, path) < 0)
+		return error_set(err, "start libfuse on %s", path);
+	return 0;
+}
+
+static int make_directories(struct source_mount *mount, struct error *err)
+{
+	char directory[] = "/run/v2p-image-XXXXXX";
+
+	if (!mkdtemp(directory))
+		return error_sys(err, errno, "make a mount point in /run");
+	mount->directory = string_copy(directory);
+	mount->image = string_format("%s/image", directory);
+	mount->room = string_format("%s/root", directory);
+	if (mkdir(mount->image, 0700) < 0 || mkdir(mount->room, 0700) < 0)
+		return error_sys(err, errno, "make a mount point in %s", directory);
+	return 0;
+}
+
+static int mount_fuse(struct source_mount *files, struct error *err)
+{
+	const unsigned long flags = MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC;
+	_cleanup_close_ int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char options[96];
+
+	if (fd < 0)
+		return error_sys(err, errno,
+				 "open /dev/fuse (reading inside an image takes the kernel's "
+				 "module fuse)");
+	if (make_directories(files, err) < 0)
+		return -1;
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
+	if (mount("v2p", files->image, "fuse.v2p", flags, options) < 0)
+		return error_sys(err, errno, "mount FUSE on %s", files->image);
+	files->is_mounted = true;
+	if (start_session(files, fd, err) < 0)
+		return -1;
+	steal_fd(&fd);
+	return negotiate(files, err);
+}
+
+static int start_thread(struct source_mount *mount, void *(*run)(void *), struct error *err)
+{
+	sigset_t all, before;
+	int r;
+
+	/* Signals are for the threads of who called. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&mount->thread[mount->threads], NULL, run, mount);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r != 0)
+		return error_sys(err, r, "start a thread");
+	mount->threads++;
+	return 0;
+}
+
+static int start_threads(struct source_mount *mount, struct error *err)
+{
+	if (start_thread(mount, serve_kept, err) < 0)
+		return -1;
+	while (sem_wait(&mount->is_kept) < 0)
+		;
+	if (mount->keeper.pid == 0) {
+		error_move(err, &mount->why_not_kept);
+		return -1;
+	}
+	while (mount->threads < THREADS)
+		if (start_thread(mount, serve, err) < 0)
+			return -1;
+	return 0;
+}
+
+struct source_mount *source_mount_new(struct source *source)
+{
+	const struct used_segment whole = {.length = source->size};
+	struct source_mount *mount = calloc(1, sizeof(*mount));
+
+	if (!mount || sem_init(&mount->is_kept, 0, 0) < 0)
+		abort();
+	mount->source = source;
+	pthread_mutex_init(&mount->lock, NULL);
+	source_mount_add(mount, SOURCE_MOUNT_DISK, &whole, 1);
+	return mount;
+}
+
+void source_mount_add(struct source_mount *mount, const char *name,
+		      const struct used_segment *segment, size_t segments)
+{
+	struct file file = {.name = string_copy(name), .segments = segments};
+
+	mount->file = reallocarray(mount->file, mount->count + 1, sizeof(*mount->file));
+	file.segment = calloc(segments, sizeof(*segment));
+	if (!mount->file || (!file.segment && segments))
+		abort();
+	for (size_t i = 0; i < segments; i++) {
+		file.segment[i] = segment[i];
+		file.size += segment[i].length;
+	}
+	mount->file[mount->count++] = file;
+}
+
+int source_mount_start(struct source_mount *mount, struct error *err)
+{
+	if (mount_fuse(mount, err) < 0 || start_threads(mount, err) < 0)
+		return error_in(err, "show %s as a file", mount->source->name);
+	return 0;
+}
+
+char *source_mount_path(const struct source_mount *mount, const char *name)
+{
+	return string_format("%s/%s", mount->image, name);
+}
+
+const char *source_mount_room(const struct source_mount *mount)
+{
+	return mount->room;
+}
+
+int source_mount_check(struct source_mount *mount, struct error *err)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&mount->lock);
+	if (mount->damage.text)
+		r = error_set(err, "%s", error_text(&mount->damage));
+	pthread_mutex_unlock(&mount->lock);
+	return r;
+}
+
+static void remove_directories(struct source_mount *mount)
+{
+	char *const places[] = {mount->image, mount->room, mount->directory};
+
+	for (size_t i = 0; i < array_length(places); i++) {
+		if (places[i])
+			rmdir(places[i]);
+		free(places[i]);
+	}
+}
+
+/* Forced: the threads end now, whoever still has a file open. */
+void source_mount_close(struct source_mount *mount)
+{
+	if (!mount)
+		return;
+	if (mount->is_mounted)
+		umount2(mount->image, MNT_FORCE | MNT_DETACH);
+	for (size_t i = 0; i < mount->threads; i++)
+		pthread_join(mount->thread[i], NULL);
+	source_mount_keeper_stop(&mount->keeper);
+	if (mount->session)
+		fuse_session_destroy(mount->session);
+	remove_directories(mount);
+	for (size_t i = 0; i < mount->count; i++) {
+		free(mount->file[i].name);
+		free(mount->file[i].segment);
+	}
+	free(mount->file);
+	error_release(&mount->damage);
+	error_release(&mount->why_not_kept);
+	pthread_mutex_destroy(&mount->lock);
+	sem_destroy(&mount->is_kept);
+	free(mount);
+}
