@@ -64,6 +64,8 @@ enum mount_mode { MOUNT_LOOK, MOUNT_READ_ONLY, MOUNT_READ_WRITE };
 int volume_mount(const struct volume *volume, const char *where, enum mount_mode mode,
 		 const char *subvolume, struct error *err);
 
+/* How a guest that is opened so is mounted. */
+enum mount_mode guest_mount_mode(const struct guest *guest, enum guest_mode mode);
 /* From here on mounts neither spread to the rest of the system, nor outlive v2p. */
 int guest_isolate(struct error *err);
 /* Finds the root among the volumes, mounts it and what its fstab names, and reads what it is. The

@@ -228,6 +228,11 @@ static int complain_mount(const struct volume *volume, int number, struct error 
 	if (number == ENODEV)
 		return error_set(err, "mount %s: the kernel that runs here has no %s", name,
 				 volume->filesystem);
+	if (number == EEXIST)
+		return error_set(err,
+				 "mount %s (%s): a file system of the same UUID is in use on this "
+				 "machine",
+				 name, volume->filesystem);
 	return error_sys(err, number, "mount %s (%s)", name, volume->filesystem);
 }
 
