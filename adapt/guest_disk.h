@@ -29,8 +29,8 @@ struct volume *volumes_add(struct volumes *volumes);
 void volumes_release(struct volumes *volumes);
 #define _cleanup_volumes_ __attribute__((cleanup(volumes_release)))
 
-/* A file of this machine that holds a file system, through a loop device of its own. The caller
- * says in the volume what it is. */
+/* A file of this machine; gets a loop device when it holds a file system that v2p mounts. The
+ * caller says in the volume what it is. */
 int volumes_add_file(const char *path, enum guest_mode mode, struct volumes *volumes,
 		     struct volume **out, struct error *err);
 /* Finds out which file system it holds: sets filesystem, uuid and label. */

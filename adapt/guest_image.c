@@ -11,6 +11,8 @@
 #include "restore/source_mount.h"
 #include "restore/used_lvm.h"
 
+enum { LOGICAL_LIMIT = 128 }; /* volumes; each may take a loop device */
+
 struct guest_image {
 	char *name;
 	struct source_mount *mount;
@@ -52,6 +54,8 @@ static int show_logical(struct guest_image *image, const struct used_lvm *lvm,
 	_cleanup_(used_region_release) struct used_region region = {.cache = cache};
 	struct logical logical;
 
+	if (logicals->count == LOGICAL_LIMIT)
+		return error_set(err, "it has more than %d volumes", LOGICAL_LIMIT);
 	for (size_t i = 0; i < volume->segments; i++)
 		if (!used_region_add(&region, start + volume->segment[i].offset,
 				     volume->segment[i].length))
@@ -118,7 +122,6 @@ static int add_logicals(const struct guest *guest, const struct logicals *logica
 			return error_in(err, "the volume %s/%s", logical->group, logical->name);
 		volume->group = string_copy(logical->group);
 		volume->name = string_copy(logical->name);
-		volume_probe(volume);
 	}
 	return 0;
 }

@@ -114,8 +114,16 @@ static int attach_loop(const char *path, uint64_t start, uint64_t length, enum g
 int volumes_add_file(const char *path, enum guest_mode mode, struct volumes *volumes,
 		     struct volume **out, struct error *err)
 {
-	*out = volumes_add(volumes);
-	return attach_loop(path, 0, 0, mode, *out, err);
+	struct volume *volume = volumes_add(volumes);
+
+	*out = volume;
+	volume->device = string_copy(path);
+	volume_probe(volume);
+	if (!filesystem_is_supported(volume->filesystem))
+		return 0;
+	free(volume->device);
+	volume->device = NULL;
+	return attach_loop(path, 0, 0, mode, volume, err);
 }
 
 static char *copy_or_null(const char *string)
