@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/number.h"
 #include "base/report.h"
 #include "base/scope.h"
 #include "restore/bmap_write.h"
+#include "restore/sha256_many.h"
 #include "restore/window.h"
 #include "restore/workers.h"
 
@@ -17,6 +20,7 @@ struct maker {
 	struct write_options options;
 	struct windows windows;
 	struct workers workers;
+	size_t range_size; /* at most, and a multiple of it is where one ends */
 	double started;
 	_Atomic uint64_t done;
 	pthread_mutex_t lock;
@@ -43,48 +47,84 @@ static int add(struct maker *maker, const struct bmap_range *range, struct error
 	return is_full ? too_much(err) : 0;
 }
 
+/* The data of a window in ranges, at most WINDOW_PIECES. */
+static size_t cut_window(const struct maker *maker, const struct window *window,
+			 const uint8_t *data, struct bmap_range *range)
+{
+	struct stretch stretch;
+	size_t count = 0, part;
+
+	for (unsigned int at = 0; pieces_next(window->data, &at, &stretch);) {
+		size_t end = stretch.offset + window_stretch(window, &stretch);
+
+		for (size_t from = stretch.offset; from < end; from += part) {
+			part = (size_t)smaller(end - from,
+					       maker->range_size - from % maker->range_size);
+			/* A stream shows only now what other images know to be zeroes. */
+			if (maker->source->is_stream && is_zero(data + from, part))
+				continue;
+			range[count++] = (struct bmap_range){
+				.offset = window->offset + from,
+				.end = window->offset + from + part,
+			};
+		}
+	}
+	return count;
+}
+
 static int add_window(struct maker *maker, const struct window *window, uint8_t *data,
 		      struct error *err)
 {
-	struct stretch stretch;
+	struct bmap_range range[WINDOW_PIECES];
+	struct sha256_message message[WINDOW_PIECES];
+	size_t count;
 
 	if (window_read(maker->source, window, data, err) < 0)
 		return -1;
-	for (unsigned int at = 0; pieces_next(window->data, &at, &stretch);) {
-		size_t length = window_stretch(window, &stretch);
-		struct bmap_range range = {.offset = window->offset + stretch.offset};
-
-		/* A stream shows only now what other images know to be zeroes. */
-		if (maker->source->is_stream && is_zero(data + stretch.offset, length))
-			continue;
-		range.end = range.offset + length;
-		if (sha256_of(data + stretch.offset, length, range.sum, err) < 0 ||
-		    add(maker, &range, err) < 0)
+	count = cut_window(maker, window, data, range);
+	for (size_t i = 0; i < count; i++)
+		message[i] = (struct sha256_message){
+			.data = data + (range[i].offset - window->offset),
+			.length = range[i].end - range[i].offset,
+		};
+	if (sha256_of_many(message, count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		memcpy(range[i].sum, message[i].sum, SHA256_LENGTH);
+		if (add(maker, &range[i], err) < 0)
 			return -1;
 	}
 	atomic_store(&maker->done, window->offset + window->length);
 	return 0;
 }
 
-/* What a stream has too much of shows late; of other images the tables tell before they are read.
+/*
+ * Ranges of half a MiB, whose checksums can be made two at a time, unless that is too many. What a
+ * stream has too much of shows late; of other images the tables tell before they are read.
  */
-static int check_count(struct source *source, struct error *err)
+static int choose_range_size(struct maker *maker, struct error *err)
 {
 	struct windows windows;
 	struct window window;
 	struct stretch stretch;
-	size_t count = 0;
+	size_t count = 0, halves = 0;
 	int r = 0;
 
-	if (source->is_stream)
+	maker->range_size = WINDOW;
+	if (maker->source->is_stream)
 		return 0;
-	windows_init(&windows, source, 0, source->size, WINDOW, NULL);
+	windows_init(&windows, maker->source, 0, maker->source->size, WINDOW, NULL);
 	while (count <= BMAP_RANGES && (r = windows_next(&windows, NULL, &window, err)) > 0)
-		for (unsigned int at = 0; pieces_next(window.data, &at, &stretch);)
-			count++;
+		for (unsigned int at = 0; pieces_next(window.data, &at, &stretch); count++) {
+			size_t end = stretch.offset + window_stretch(&window, &stretch);
+
+			halves += stretch.offset < WINDOW / 2 && end > WINDOW / 2 ? 2 : 1;
+		}
 	windows_release(&windows);
 	if (r < 0)
 		return -1;
+	if (halves <= BMAP_RANGES)
+		maker->range_size = WINDOW / 2;
 	return count > BMAP_RANGES ? too_much(err) : 0;
 }
 
@@ -136,7 +176,7 @@ static int run(struct maker *maker, struct error *err)
 	struct source *source = maker->source;
 	int r;
 
-	if (check_count(source, err) < 0)
+	if (choose_range_size(maker, err) < 0)
 		return -1;
 	windows_init(&maker->windows, source, 0, source->size, WINDOW, NULL);
 	maker->workers = (struct workers){.work = make_main, .tick = tick, .context = maker};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * bmap_make: the block map of an image, with small ranges (bmap_window.h): the data of each MiB by
- * itself. What is known to be zeroes, and what no file system uses (source->used), is not in it.
+ * bmap_make: the block map of an image, with small ranges (bmap_window.h): the data of each half
+ * MiB by itself, or of each MiB where that would be too many (more than 64 GiB of data, and
+ * streams). What is known to be zeroes, and what no file system uses (source->used), is not in it.
  */
 #pragma once
 

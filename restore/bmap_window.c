@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "restore/sha256_many.h"
 #include "restore/window.h"
+
+enum { AT_ONCE = 2 }; /* ranges whose checksums are made together */
 
 void bmap_free(struct bmap *map)
 {
@@ -75,21 +78,40 @@ bool bmap_covers(const struct bmap *map, const struct window *window)
 	return true;
 }
 
+/* The first of count ranges, at most AT_ONCE, that data, from offset on, does not hold. */
+static const struct bmap_range *compare(const struct bmap_range *range, size_t count,
+					const uint8_t *data, uint64_t offset)
+{
+	struct sha256_message message[AT_ONCE];
+
+	for (size_t i = 0; i < count; i++)
+		message[i] = (struct sha256_message){
+			.data = data + (range[i].offset - offset),
+			.length = range[i].end - range[i].offset,
+		};
+	if (sha256_of_many(message, count, NULL) < 0)
+		return range;
+	for (size_t i = 0; i < count; i++)
+		if (memcmp(message[i].sum, range[i].sum, SHA256_LENGTH) != 0)
+			return &range[i];
+	return NULL;
+}
+
 const struct bmap_range *bmap_compare(const struct bmap *map, const uint8_t *data, uint64_t offset,
 				      uint64_t length)
 {
-	for (size_t i = find(map, offset); i < map->count; i++) {
-		const struct bmap_range *range = &map->range[i];
-		uint8_t sum[SHA256_LENGTH];
+	const struct bmap_range *wrong = NULL;
+	size_t count;
 
-		if (range->offset >= offset + length)
+	for (size_t i = find(map, offset); !wrong; i += count) {
+		for (count = 0; count < AT_ONCE && i + count < map->count; count++)
+			if (map->range[i + count].offset >= offset + length)
+				break;
+		if (count == 0)
 			break;
-		if (sha256_of(data + (range->offset - offset), range->end - range->offset, sum,
-			      NULL) < 0 ||
-		    memcmp(sum, range->sum, sizeof(sum)) != 0)
-			return range;
+		wrong = compare(&map->range[i], count, data, offset);
 	}
-	return NULL;
+	return wrong;
 }
 
 int bmap_prove(const struct bmap *map, const uint8_t *data, uint64_t offset, uint64_t length,

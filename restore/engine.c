@@ -68,9 +68,23 @@ bool engine_has_disks(const struct engine *engine)
 	return false;
 }
 
+/* Windows of memory that a unit takes. */
+static size_t windows_of(enum worker_memory memory)
+{
+	return memory == WORKER_DATA ? 1 : 2;
+}
+
+/* With more workers each has fewer units, so that all together take no more memory. */
+static size_t units_of(enum worker_memory memory)
+{
+	size_t units = MEMORY_MAX / ((size_t)workers_count() * windows_of(memory));
+
+	return units < UNITS ? units : UNITS;
+}
+
 static void share_memory(struct worker *worker, enum worker_memory memory)
 {
-	size_t own = memory == WORKER_DATA ? WINDOW : 2 * WINDOW;
+	size_t own = windows_of(memory) * WINDOW;
 
 	for (size_t i = 0; i < worker->length / own; i++) {
 		struct unit *unit = &worker->units[i];
@@ -84,9 +98,7 @@ static void share_memory(struct worker *worker, enum worker_memory memory)
 int worker_init(struct worker *worker, struct engine *engine, enum worker_memory memory,
 		struct error *err)
 {
-	/* With more workers, half as many windows each where each takes twice the memory. */
-	bool is_double = memory == WORKER_DATA_AND_DISK && workers_count() <= WORKERS_MAX / 2;
-	size_t length = (is_double ? 2 : 1) * UNITS * WINDOW;
+	size_t length = units_of(memory) * windows_of(memory) * WINDOW;
 
 	*worker = (struct worker){.engine = engine, .memory = aligned_alloc(HUGE_PAGE, length)};
 	worker->units = calloc(UNITS, sizeof(struct unit));

@@ -15,7 +15,8 @@
 #include "restore/write_target.h"
 
 enum {
-	UNITS = 4, /* windows that a worker has in hands at once */
+	UNITS = 4,       /* that a worker has in hands at most */
+	MEMORY_MAX = 16, /* windows of memory, of all workers together */
 	UNIT_REQUESTS =
 		WINDOW_PIECES / 2 * WRITE_TARGETS, /* stretches of a window, for all disks */
 	/* Disks take 128 pages and more at once. What has to be divided by the kernel leaves the

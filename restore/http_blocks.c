@@ -85,7 +85,6 @@ static struct http_block *claim_block(struct http_blocks *blocks, uint64_t numbe
 		.streak = min32(streak, blocks->ahead_max),
 		.claim = ++blocks->claims,
 	};
-	pthread_cond_signal(&blocks->wanted);
 	return block;
 }
 
@@ -141,6 +140,7 @@ static void read_ahead(struct http_blocks *blocks, const struct http_block *bloc
 static struct http_block *acquire(struct http_blocks *blocks, uint64_t number, uint64_t rest)
 {
 	struct http_block *block = find(blocks, number);
+	uint64_t claims = blocks->claims;
 
 	while (!block && !blocks->has_failed) {
 		block = claim_block(blocks, number, streak_before(blocks, number), CLAIM_NOW);
@@ -157,6 +157,9 @@ static struct http_block *acquire(struct http_blocks *blocks, uint64_t number, u
 	block->is_urgent = true;
 	claim_ahead(blocks, block, rest);
 	read_ahead(blocks, block);
+	/* One fetcher takes many, and calls the next one where something is left. */
+	if (blocks->claims != claims)
+		pthread_cond_signal(&blocks->wanted);
 	while (block->state != HTTP_BLOCK_THERE && !blocks->has_failed)
 		pthread_cond_wait(&blocks->arrived, &blocks->lock);
 	if (block->state == HTTP_BLOCK_THERE)
@@ -245,6 +248,8 @@ bool http_blocks_take_run(struct http_blocks *blocks, struct http_run *run)
 	is_end = blocks->is_closing || blocks->has_failed;
 	if (!is_end)
 		collect(blocks, block, run);
+	if (!is_end && most_wanted(blocks))
+		pthread_cond_signal(&blocks->wanted);
 	pthread_mutex_unlock(&blocks->lock);
 	return !is_end;
 }
@@ -253,7 +258,8 @@ static void block_arrived(struct http_blocks *blocks, struct http_block *block)
 {
 	pthread_mutex_lock(&blocks->lock);
 	block->state = HTTP_BLOCK_THERE;
-	pthread_cond_broadcast(&blocks->arrived);
+	if (block->readers > 0 || blocks->crowded > 0)
+		pthread_cond_broadcast(&blocks->arrived);
 	pthread_mutex_unlock(&blocks->lock);
 }
 

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WORKERS_MIN = 2, TICK_MS = 200 };
+enum { TICK_MS = 200 };
 
 /* What changes is guarded by lock. */
 struct run {
@@ -22,9 +22,10 @@ int workers_count(void)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (processors < WORKERS_MIN)
-		return WORKERS_MIN;
-	return processors > WORKERS_MAX ? WORKERS_MAX : (int)processors;
+	/* One more than can compute at once: there is always one that waits for a disk. */
+	if (processors >= WORKERS_MAX)
+		return WORKERS_MAX;
+	return processors > 0 ? (int)processors + 1 : 2;
 }
 
 static void *thread_main(void *context)

@@ -17,7 +17,7 @@ struct workers {
 	atomic_bool failed; /* set when one returned -1 */
 };
 
-/* How many threads there are at most: two, more where there are more processors. */
+/* How many threads there are at most: one more than processors, but never more than WORKERS_MAX. */
 int workers_count(void);
 /* 0, or -1 and the first error. Signals stay with the calling thread. */
 int workers_run(struct workers *workers, struct error *err);

@@ -27,16 +27,19 @@ static int make(struct fake_source *fake, const struct write_options *options, s
 	return bmap_make(source, options, out, err);
 }
 
-static void the_data_of_each_mib_is_a_range(void **state)
+static void the_data_of_each_half_mib_is_a_range(void **state)
 {
 	static const struct {
 		uint64_t offset, end;
 	} expected[] = {
 		{0, 131072},
-		{3 * MIB + 65536, 4 * MIB},
-		{4 * MIB, 5 * MIB},
+		{3 * MIB + 65536, 3 * MIB + MIB / 2},
+		{3 * MIB + MIB / 2, 4 * MIB},
+		{4 * MIB, 4 * MIB + MIB / 2},
+		{4 * MIB + MIB / 2, 5 * MIB},
 		{5 * MIB + 65536, 5 * MIB + 131072},
-		{5 * MIB + 196608, 6 * MIB},
+		{5 * MIB + 196608, 5 * MIB + MIB / 2},
+		{5 * MIB + MIB / 2, 6 * MIB},
 		{6 * MIB, 6 * MIB + 300},
 	};
 	struct fake_source fake = {.size = 6 * MIB + 300, .zeroes = zeroes, .zero_count = 3};
@@ -125,7 +128,7 @@ static void an_image_that_cannot_be_read_has_no_map(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_data_of_each_mib_is_a_range),
+		cmocka_unit_test(the_data_of_each_half_mib_is_a_range),
 		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(the_largest_map_is_one_that_is_read),
 		cmocka_unit_test(too_much_data_is_refused_before_it_is_read),
