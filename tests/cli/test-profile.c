@@ -39,14 +39,8 @@ static void a_profile_gives_the_answers(void **state)
 
 	(void)state;
 	assert_int_equal(parse("[Match]\nproduct = OptiPlex*\n[Image]\npath = ../images/a.qcow2\n"
-			       "[Disk]
-rule = smallest
-[Adapt]
-skip = xorg, tools
-"
-			       "force-boot-verdict = yes
-initramfs = list
-"
+			       "[Disk]\nrule = smallest\n[Adapt]\nskip = xorg, tools\n"
+			       "force-boot-verdict = yes\ninitramfs = list\n"
 			       "[Network]\nmode = dhcp\n[Identity]\nhostname = pc-17\n"
 			       "[After]\naction = reboot\n",
 			       &profile, NULL),

@@ -24,6 +24,7 @@ class Cell:
     profile_by: str = "path"
     # QEMU's blkdebug rules for the target, to play a disk that fails.
     blkdebug: str = ""
+    pack: str = ""          # packages (a pattern) of which a driver pack on the data medium is made
     says: str = ""          # a pattern that must be on the screen
     entry: str = ""         # the label that the firmware's boot entry must have
 
@@ -60,6 +61,10 @@ CELLS = [
     Cell("usb-debian-13", "restore", "debian-13", Q35_USB),
     Cell("sd", "restore", "a", Q35_SD, disk_size=8 << 30, rule="transport=mmc"),
     Cell("second", "restore", "a", Q35_SECOND),
+    Cell("cloud", "restore", "cloud", Q35_AHCI, expect="status 1",
+         says=r"will not boot because .*Debian's cloud kernel"),
+    Cell("cloud-pack", "restore", "cloud", Q35_AHCI, pack="linux-image-6*-amd64_*.deb",
+         profile="[Adapt]\ndriver-pack=../packs/kernel"),
     Cell("iso-bios", "medium", "a", Q35_AHCI, medium="cdrom", says=r"V2PTARGET1"),
     Cell("iso-uefi", "medium", "a", UEFI_NVME, medium="usb", says=r"Firmware +UEFI"),
     Cell("bad-disk", "restore", "a", Q35_AHCI, expect="status 3", blkdebug=WRITE_ERRORS,

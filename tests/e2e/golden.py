@@ -130,9 +130,14 @@ def _call(*argv, **kwargs):
     return done.stdout
 
 
+def packages(suite):
+    """Where the packages that images were made of are kept."""
+    return paths.E2E / "packages" / suite
+
+
 def _make_tree(image, work):
     tree = work / "tree"
-    cache = paths.E2E / "packages" / image.suite
+    cache = packages(image.suite)
     cache.mkdir(parents=True, exist_ok=True)
     enable = f"systemctl --root=\"$1\" enable {' '.join(image.units)}" if image.units else "true"
     overlay = " ".join(f"{SOURCES / part}/." for part in image.files)

@@ -320,14 +320,34 @@ def _data_medium(qemu, cell, folder):
     # By the kernel command line where there is one, else found by matching the machine.
     place = "profiles" if cell.medium == "kernel" else "profiles.d"
     ((folder if by_url else tree / place) / f"{cell.name}.conf").write_text(profile)
+    if cell.pack:
+        golden.build(qemu, "a")     # its packages are kept
+        _build_pack(cell, tree / "packs" / "kernel", folder)
     data = folder / "data.ext4"
-    size = (0 if by_url else image.stat().st_size) + 96 * MIB
+    size = sum(file.stat().st_size for file in tree.rglob("*") if file.is_file()) + 96 * MIB
     with open(data, "wb") as file:
         file.truncate(size)
     subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "V2P-DATA", "-m", "0", "-d", tree,
                     "-E", "lazy_itable_init=0,lazy_journal_init=0", data], check=True)
     shutil.rmtree(tree)
     return data
+
+
+def _build_pack(cell, where, folder):
+    """A driver pack, as an administrator makes it of packages that were fetched before."""
+    packages = folder / "packages"
+    packages.mkdir()
+    found = [file for file in golden.packages("bookworm").glob(cell.pack)
+             if "cloud" not in file.name]
+    if not found:
+        raise Failure(f"no package {cell.pack} was kept when the golden images were made")
+    shutil.copy(max(found), packages)
+    where.parent.mkdir(exist_ok=True)
+    done = subprocess.run([paths.BUILD / "v2p", "pack", "build", where, "--packages", packages],
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f"v2p pack build: {done.stderr.strip()}")
+    shutil.rmtree(packages)
 
 
 def read_report(qemu, cell):
