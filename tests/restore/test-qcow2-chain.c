@@ -173,8 +173,8 @@ static void a_link_out_of_the_directory_is_not_followed(void **state)
 	require_tools();
 	assert_int_equal(symlink("/etc/passwd", "base"), 0);
 	CREATE("-u", "-b", "base", "-F", "raw", "image", "1M");
-	assert_image_refused("image", "open image image: backing file base: open base, which the "
-				      "image names, in its directory: Invalid cross-device link");
+	assert_image_refused("image", "open image image: backing file base: open base, which it "
+				      "names, in its directory: Invalid cross-device link");
 }
 
 static void a_backing_file_that_is_missing_is_named(void **state)
@@ -182,8 +182,8 @@ static void a_backing_file_that_is_missing_is_named(void **state)
 	(void)state;
 	require_tools();
 	CREATE("-u", "-b", "base", "-F", "raw", "image", "1M");
-	assert_image_refused("image", "open image image: backing file base: open base, which the "
-				      "image names, in its directory: No such file or directory");
+	assert_image_refused("image", "open image image: backing file base: open base, which it "
+				      "names, in its directory: No such file or directory");
 }
 
 static void a_loop_is_refused(void **state)

@@ -404,8 +404,8 @@ static void a_link_out_of_the_directory_is_refused(void **state)
 	(void)state;
 	assert_int_equal(symlink("/etc/passwd", "link"), 0);
 	write_image(text, strlen(text), 0, strlen(text));
-	assert_refused(NULL, "open image image: file link of the image: open link, which the image "
-			     "names, in its directory: Invalid cross-device link");
+	assert_refused(NULL, "open image image: file link of the image: open link, which it names, "
+			     "in its directory: Invalid cross-device link");
 }
 
 static void a_descriptor_that_is_too_long_is_refused(void **state)
