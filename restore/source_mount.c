@@ -13,9 +13,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "restore/source_mount_keeper.h"
+#include "restore/source_overlay.h"
 
 enum {
 	THREADS = 4,           /* reads of the kernel that are under way at once */
@@ -33,6 +35,7 @@ struct file {
 
 struct source_mount {
 	struct source *source;
+	struct source_overlay overlay;
 	struct file *file;
 	size_t count;
 	/* directory holds the other two; NULL: not made. */
@@ -62,7 +65,7 @@ static bool describe(const struct source_mount *mount, fuse_ino_t inode, struct 
 		return true;
 	if (!file)
 		return false;
-	out->st_mode = S_IFREG | 0400;
+	out->st_mode = S_IFREG | 0600;
 	out->st_size = (off_t)file->size;
 	return true;
 }
@@ -100,30 +103,51 @@ static void op_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info 
 		fuse_reply_err(request, EISDIR);
 		return;
 	}
-	/* The image does not change: what one loop device has read, another need not. */
+	/* Nobody else changes it: what one loop device has read, another need not. */
 	info->keep_cache = 1;
 	fuse_reply_open(request, info);
 }
 
-static int read_file(const struct source_mount *mount, const struct file *file, uint8_t *data,
+/* Where in the image a place of the file is, and how much of length follows it there. */
+static struct used_segment locate(const struct file *file, uint64_t offset, size_t length)
+{
+	for (size_t i = 0; i < file->segments; i++) {
+		const struct used_segment *segment = &file->segment[i];
+
+		if (offset < segment->length)
+			return (struct used_segment){
+				.offset = segment->offset + offset,
+				.length = smaller(length, segment->length - offset),
+			};
+		offset -= segment->length;
+	}
+	return (struct used_segment){0};
+}
+
+static int read_file(struct source_mount *mount, const struct file *file, uint8_t *data,
 		     size_t length, uint64_t offset, struct error *err)
 {
-	for (size_t i = 0; i < file->segments && length > 0; i++) {
-		const struct used_segment *segment = &file->segment[i];
-		uint64_t left;
+	for (size_t done = 0; done < length;) {
+		struct used_segment at = locate(file, offset + done, length - done);
 
-		if (offset >= segment->length) {
-			offset -= segment->length;
-			continue;
-		}
-		left = segment->length - offset;
-		if (left > length)
-			left = length;
-		if (source_read(mount->source, data, left, segment->offset + offset, err) < 0)
+		if (source_overlay_read(&mount->overlay, data + done, at.length, at.offset, err) <
+		    0)
 			return -1;
-		data += left;
-		length -= left;
-		offset = 0;
+		done += at.length;
+	}
+	return 0;
+}
+
+static int write_file(struct source_mount *mount, const struct file *file, const uint8_t *data,
+		      size_t length, uint64_t offset, struct error *err)
+{
+	for (size_t done = 0; done < length;) {
+		struct used_segment at = locate(file, offset + done, length - done);
+
+		if (source_overlay_write(&mount->overlay, data + done, at.length, at.offset, err) <
+		    0)
+			return -1;
+		done += at.length;
 	}
 	return 0;
 }
@@ -166,11 +190,33 @@ static void op_read(fuse_req_t request, fuse_ino_t inode, size_t length, off_t o
 	fuse_reply_err(request, EIO);
 }
 
+static void op_write(fuse_req_t request, fuse_ino_t inode, const char *data, size_t length,
+		     off_t offset, struct fuse_file_info *info)
+{
+	struct source_mount *mount = fuse_req_userdata(request);
+	const struct file *file = file_of(mount, inode);
+	_cleanup_error_ struct error err = {0};
+
+	(void)info;
+	if (!file || offset < 0 || (uint64_t)offset > file->size ||
+	    length > file->size - (uint64_t)offset) {
+		fuse_reply_err(request, EFBIG);
+		return;
+	}
+	if (write_file(mount, file, (const uint8_t *)data, length, (uint64_t)offset, &err) == 0) {
+		fuse_reply_write(request, length);
+		return;
+	}
+	keep_first(mount, &err);
+	fuse_reply_err(request, EIO);
+}
+
 static const struct fuse_lowlevel_ops operations = {
 	.lookup = op_lookup,
 	.getattr = op_getattr,
 	.open = op_open,
 	.read = op_read,
+	.write = op_write,
 };
 
 /* libfuse prints to standard error; what matters comes back as a value, too. */
@@ -273,7 +319,7 @@ static int make_directories(struct source_mount *mount, struct error *err)
 
 static int mount_fuse(struct source_mount *files, struct error *err)
 {
-	const unsigned long flags = MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC;
+	const unsigned long flags = MS_NODEV | MS_NOSUID | MS_NOEXEC;
 	_cleanup_close_ int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	char options[96];
 
@@ -324,6 +370,7 @@ struct source_mount *source_mount_new(struct source *source)
 	if (!mount)
 		abort();
 	mount->source = source;
+	mount->overlay.fd = -1;
 	pthread_mutex_init(&mount->lock, NULL);
 	source_mount_add(mount, SOURCE_MOUNT_DISK, &whole, 1);
 	return mount;
@@ -347,7 +394,8 @@ void source_mount_add(struct source_mount *mount, const char *name,
 
 int source_mount_start(struct source_mount *mount, struct error *err)
 {
-	if (mount_fuse(mount, err) < 0 || start_keeper(mount, err) < 0 ||
+	if (source_overlay_open(mount->source, &mount->overlay, err) < 0 ||
+	    mount_fuse(mount, err) < 0 || start_keeper(mount, err) < 0 ||
 	    start_threads(mount, err) < 0)
 		return error_in(err, "show %s as a file", mount->source->name);
 	return 0;
@@ -397,6 +445,7 @@ void source_mount_close(struct source_mount *mount)
 	source_mount_keeper_stop(&mount->keeper);
 	if (mount->session)
 		fuse_session_destroy(mount->session);
+	source_overlay_close(&mount->overlay);
 	remove_directories(mount);
 	for (size_t i = 0; i < mount->count; i++) {
 		free(mount->file[i].name);

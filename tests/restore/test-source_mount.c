@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "restore/source_overlay.h"
 #include "tests/fake-source.h"
 #include "tests/test.h"
 
@@ -104,25 +105,69 @@ static void stretches_are_files_of_their_own(void **state)
 	assert_content(path, &fake, MIB + 4096, 512, 0);
 }
 
-static void nothing_can_be_written(void **state)
+static void what_is_written_is_read_again_and_never_reaches_the_image(void **state)
 {
-	struct fake_source fake = {.size = MIB};
+	static const struct used_segment segment[] = {{MIB, 8192}, {4096, 4096}};
+	struct fake_source fake = {.size = 5 * MIB + 512};
 	_cleanup_source_ struct source *source = NULL;
 	_cleanup_source_mount_ struct source_mount *files = NULL;
-	_cleanup_free_ char *path = NULL, *other = NULL;
+	_cleanup_free_ char *path = NULL, *part = NULL;
+	_cleanup_close_ int fd = -1, part_fd = -1;
+	_cleanup_error_ struct error err = {0};
+	uint8_t image[16384], want[16384];
+
+	(void)state;
+	need_fuse();
+	assert_int_equal(fake_source_open(&fake, &source), 0);
+	files = source_mount_new(source);
+	source_mount_add(files, "part", segment, 2);
+	if (source_mount_start(files, &err) < 0)
+		fail_msg("%s", error_text(&err));
+	path = source_mount_path(files, SOURCE_MOUNT_DISK);
+	part = source_mount_path(files, "part");
+	part_fd = open(part, O_RDWR | O_CLOEXEC);
+	assert_int_equal(write_exactly(part_fd, part, "over the seam", 13, 8185, NULL), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	fake_source_fill(&fake, want, sizeof(want), 0);
+	memcpy(want + 4096, "e seam", 6);
+	assert_int_equal(read_exactly(fd, path, image, sizeof(image), 0, NULL), 0);
+	assert_memory_equal(image, want, sizeof(image));
+	fake_source_fill(&fake, want, sizeof(want), MIB);
+	memcpy(want + 8185, "over th", 7);
+	assert_int_equal(read_exactly(fd, path, image, sizeof(image), MIB, NULL), 0);
+	assert_memory_equal(image, want, sizeof(image));
+	assert_int_equal(write_exactly(fd, path, "end", 3, 5 * MIB + 509, NULL), 0);
+	assert_int_equal(pwrite(fd, "x", 1, 5 * MIB + 512), -1);
+	fake_source_fill(&fake, want, 512, 5 * MIB);
+	assert_int_equal(source_read(source, image, 512, 5 * MIB, NULL), 0);
+	assert_memory_equal(image, want, 512);
+}
+
+static void more_than_is_kept_cannot_be_written(void **state)
+{
+	struct fake_source fake = {.size = 64 * MIB};
+	_cleanup_source_ struct source *source = NULL;
+	_cleanup_source_mount_ struct source_mount *files = NULL;
+	_cleanup_free_ uint8_t *data = calloc(1, MIB);
+	_cleanup_error_ struct error err = {0};
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
 
 	(void)state;
 	need_fuse();
 	assert_int_equal(fake_source_open(&fake, &source), 0);
 	files = start(source);
 	path = source_mount_path(files, SOURCE_MOUNT_DISK);
-	other = source_mount_path(files, "other");
-	assert_int_equal(open(path, O_RDWR | O_CLOEXEC), -1);
-	assert_int_equal(errno, EROFS);
-	assert_int_equal(open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0600), -1);
-	assert_int_equal(errno, EROFS);
-	assert_int_equal(open(other, O_RDONLY | O_CLOEXEC), -1);
-	assert_int_equal(errno, ENOENT);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	for (uint64_t at = 0; at < SOURCE_OVERLAY_LIMIT; at += MIB)
+		assert_int_equal(write_exactly(fd, path, data, MIB, at, NULL), 0);
+	assert_int_equal(write_exactly(fd, path, data, MIB, 0, NULL), 0);
+	assert_int_equal(pwrite(fd, data, 1, SOURCE_OVERLAY_LIMIT), -1);
+	assert_int_equal(errno, EIO);
+	assert_int_equal(source_mount_check(files, &err), -1);
+	assert_non_null(strstr(error_text(&err), "the changes in their journals are more than the "
+						 "48 MiB that v2p keeps: shut the virtual machine "
+						 "down"));
 }
 
 static void a_read_that_fails_is_told_with_its_reason(void **state)
@@ -297,7 +342,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(the_image_is_a_file, isolate),
 		cmocka_unit_test_setup(stretches_are_files_of_their_own, isolate),
-		cmocka_unit_test_setup(nothing_can_be_written, isolate),
+		cmocka_unit_test_setup(what_is_written_is_read_again_and_never_reaches_the_image,
+				       isolate),
+		cmocka_unit_test_setup(more_than_is_kept_cannot_be_written, isolate),
 		cmocka_unit_test_setup(a_read_that_fails_is_told_with_its_reason, isolate),
 		cmocka_unit_test_setup(a_file_that_is_still_open_keeps_nothing_waiting, isolate),
 		cmocka_unit_test_setup(closing_leaves_nothing, isolate),
