@@ -79,7 +79,7 @@ static void a_guest_with_the_right_driver_will_boot(void **state)
 	expect_output(&result, MODULE_RELEASE " starts by default: \"Debian\" in "
 					      "/boot/grub/grub.cfg");
 	expect_output(&result, "  loader  grub-bios\n");
-	expect_output(&result, "everything on it is overwritten");
+	expect_output(&result, "  before  no partition table\n");
 	expect_answer(&result, "will boot");
 	expect_untouched("disk");
 }
