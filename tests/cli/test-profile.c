@@ -39,15 +39,10 @@ static void a_profile_gives_the_answers(void **state)
 
 	(void)state;
 	assert_int_equal(parse("[Match]\nproduct = OptiPlex*\n[Image]\npath = ../images/a.qcow2\n"
-			       "[Disk]
-			       rule = smallest[Adapt] skip = xorg,
-			       tools "
-				     "initramfs = list
-				       force -
-				       boot - verdict =
-				       yes "
-					   "[Network]\nmode = dhcp\n[Identity]\nhostname = pc-17\n"
-					   "[After]\naction = reboot\n",
+			       "[Disk]\nrule = smallest\n[Adapt]\nskip = xorg, tools\n"
+			       "initramfs = list\nforce-boot-verdict = yes\n"
+			       "[Network]\nmode = dhcp\n[Identity]\nhostname = pc-17\n"
+			       "[After]\naction = reboot\n",
 			       &profile, NULL),
 			 0);
 	assert_string_equal(profile.image, "/media/profiles/../images/a.qcow2");
