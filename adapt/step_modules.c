@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "adapt/drivers_db.h"
 #include "adapt/initramfs_settings.h"
 #include "adapt/step.h"
 #include "base/scope.h"
@@ -19,7 +20,7 @@ static bool has_device(const struct hardware *hardware, const char *module)
 	for (size_t i = 0; i < hardware->device_count; i++) {
 		const struct device *device = &hardware->device[i];
 
-		if (device->driver && is_same_module(device->driver, module))
+		if (device->driver && drivers_is_same_module(device->driver, module))
 			return true;
 		if (string_equal(device->bus, "virtio") && has_prefix(module, "virtio"))
 			return true;
