@@ -42,8 +42,8 @@ struct listing {
 
 /* Where tools keep in the image what it is told about the root, besides the command line. */
 static const char *const settings[] = {
-	"cryptroot/crypttab", "etc/crypttab",         "conf/initramfs.conf", "conf/conf.d/*",
-	"etc/cmdline",        "etc/cmdline.d/*.conf", "config/*.sh",
+	"cryptroot/crypttab", "etc/crypttab", "conf/initramfs.conf",
+	"conf/conf.d/*",      "etc/cmdline",  "etc/cmdline.d/*.conf",
 };
 
 /* 1 with something in the buffer, 0 at the end. */

@@ -119,16 +119,20 @@ void initramfs_lacks(const struct initramfs_content *content,
 }
 
 /* RESUME=… of initramfs-tools, resume=… on a command line of dracut's; heap or NULL. */
-static char *resume_device(const char *text)
+static char *resume_device(const char *file, const char *text)
 {
-	static const char *const keys[] = {"RESUME=", "resume="};
+	static const char *const names[] = {"RESUME", NULL};
+	_cleanup_settings_ struct settings settings = {0};
 	_cleanup_strings_ struct strings words = {0};
 
+	settings_parse(file, text, names, &settings);
+	for (size_t i = settings.count; i-- > 0;)
+		if (settings.item[i].words.count)
+			return string_copy(settings.item[i].words.item[0]);
 	strings_split(&words, text, " \t\r\n\"'");
 	for (size_t i = words.count; i-- > 0;)
-		for (size_t j = 0; j < array_length(keys); j++)
-			if (has_prefix(words.item[i], keys[j]))
-				return string_copy(words.item[i] + strlen(keys[j]));
+		if (has_prefix(words.item[i], "resume="))
+			return string_copy(words.item[i] + strlen("resume="));
 	return NULL;
 }
 
@@ -148,9 +152,10 @@ char *initramfs_gone_resume(const struct guest *guest, const struct initramfs_co
 
 	/* The last one counts: conf.d comes after initramfs.conf. */
 	for (size_t i = 0; i < content->settings.count; i++) {
-		char *found = has_suffix(content->settings.item[i], "crypttab")
+		const char *file = content->settings.item[i];
+		char *found = has_suffix(file, "crypttab")
 				      ? NULL
-				      : resume_device(content->texts.item[i]);
+				      : resume_device(file, content->texts.item[i]);
 
 		if (!found)
 			continue;

@@ -32,7 +32,7 @@ struct change {
 	char *content;       /* WRITE: the new content */
 	char *diff;          /* WRITE, REMOVE: unified, made by the changes_ functions */
 	struct strings argv; /* RUN */
-	char *input;         /* RUN: stdin, or NULL */
+	char *input;         /* RUN: stdin; CALL: what call() is to know; or NULL */
 	enum guest_permission permission; /* RUN */
 	/* CALL: 0 done; 1 not done, reported as a failed check, and the rest goes on; -1 error. */
 	int (*call)(struct adaptation *adaptation, const struct change *change, struct error *err);

@@ -32,6 +32,8 @@ enum { NAMES_IN_REASON = 4, NAMES_IN_PROOF = 12 };
 
 /* What is decided for all kernels before anything is planned, since the settings come first. */
 struct decision {
+	const char
+		*changed; /* a file that images hold copies of and that is another now; or NULL */
 	struct strings listed, required;
 	struct initramfs_needs needs; /* of the kernel that starts */
 	bool has_needs;
@@ -67,10 +69,9 @@ static const char *changed_copy(const struct guest *guest, const struct changes 
 }
 
 /* Why the image is built anew, heap; NULL: it stays. */
-static char *reason_to_build(const struct guest *guest, const struct changes *changes,
+static char *reason_to_build(const struct guest *guest, const char *changed,
 			     const struct initramfs_image *image)
 {
-	const char *changed = changed_copy(guest, changes);
 	_cleanup_free_ char *names = initramfs_names(&image->missing, NAMES_IN_REASON);
 	_cleanup_free_ char *resume = initramfs_gone_resume(guest, &image->content);
 	bool has_image = image->kernel->initramfs != NULL;
@@ -116,7 +117,7 @@ static void consider(struct adaptation *adaptation, const struct changes *change
 			       error_text(&err));
 		return;
 	}
-	*why = reason_to_build(adaptation->guest, changes, &image);
+	*why = reason_to_build(adaptation->guest, decision->changed, &image);
 	decision->rebuilds += *why != NULL;
 	for (size_t i = 0; i < image.set.missing.count; i++)
 		report_warning(adaptation->report, "kernel %s: %s", kernel->release,
@@ -192,10 +193,12 @@ static int plan_decision(struct adaptation *adaptation, struct changes *changes,
 	return 0;
 }
 
-static int plan_now(struct adaptation *adaptation, struct changes *changes, struct error *err)
+static int plan_now(struct adaptation *adaptation, struct changes *changes, const char *changed,
+		    struct error *err)
 {
 	const struct guest *guest = adaptation->guest;
-	struct decision decision = {.why = calloc(guest->kernel_count + 1, sizeof(char *))};
+	struct decision decision = {.changed = changed,
+				    .why = calloc(guest->kernel_count + 1, sizeof(char *))};
 	int r;
 
 	if (!decision.why)
@@ -215,9 +218,8 @@ static int plan_and_apply(struct adaptation *adaptation, const struct change *ch
 {
 	_cleanup_changes_ struct changes changes = {0};
 
-	(void)change;
 	if (guest_find_kernels(adaptation->guest, err) < 0 ||
-	    plan_now(adaptation, &changes, err) < 0)
+	    plan_now(adaptation, &changes, change->input, err) < 0)
 		return -1;
 	return changes_apply(&changes, adaptation, err);
 }
@@ -232,10 +234,16 @@ static bool has_packs(const struct changes *changes)
 
 static int initramfs_plan(struct adaptation *adaptation, struct changes *changes, struct error *err)
 {
+	const char *changed = changed_copy(adaptation->guest, changes);
+	_cleanup_free_ char *kept = changed ? string_copy(changed) : NULL;
+	struct change *call;
+
 	if (!has_packs(changes))
-		return plan_now(adaptation, changes, err);
-	changes_call(changes, STEP, "initramfs of every kernel",
-		     "what the driver packs bring is known when it is in place", plan_and_apply);
+		return plan_now(adaptation, changes, kept, err);
+	call = changes_call(changes, STEP, "initramfs of every kernel",
+			    "what the driver packs bring is known when it is in place",
+			    plan_and_apply);
+	call->input = steal(&kept);
 	return 0;
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "adapt/drivers_db.h"
-#include "adapt/initramfs_settings.h"
 #include "adapt/step.h"
 #include "base/scope.h"
 

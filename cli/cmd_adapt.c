@@ -39,21 +39,12 @@ static void follow_disk(const char *path, struct hardware *hardware, struct repo
 	disk_release(&disk);
 }
 
-static enum exit_status adapt(const struct options *options, struct guest *guest,
+static enum exit_status adapt(const struct adaptation_request *request, struct guest *guest,
 			      struct hardware *hardware, struct report *report,
 			      struct output *output, struct error *err)
 {
-	const struct packs_options wanted = {options->driver_pack_key, options->ca_file};
-	struct adaptation_request request = {.dry_run = options->dry_run};
-	_cleanup_packs_ struct packs *packs = NULL;
-
-	if (adaptation_packs(&options->driver_packs, &wanted, &packs, err) < 0)
-		return EXIT_REFUSED;
-	request.packs = packs;
-	if (adaptation_initramfs(options->initramfs, &request.initramfs, err) < 0)
-		return EXIT_REFUSED;
 	follow_disk(guest->disk, hardware, report);
-	if (adaptation_run(guest, hardware, &request, report, output, err) < 0)
+	if (adaptation_run(guest, hardware, request, report, output, err) < 0)
 		return report_count(report, "changes") ? EXIT_INCOMPLETE : EXIT_REFUSED;
 	if (guest_close(guest, err) < 0)
 		return EXIT_INCOMPLETE;
@@ -68,6 +59,9 @@ enum exit_status command_adapt(const struct options *options, struct output *out
 			       struct error *err)
 {
 	_cleanup_hardware_ struct hardware hardware = {0};
+	const struct packs_options wanted = {options->driver_pack_key, options->ca_file};
+	struct adaptation_request request = {.dry_run = options->dry_run};
+	_cleanup_packs_ struct packs *packs = NULL;
 	struct guest guest = {.root_fd = -1};
 	struct report report;
 	enum exit_status status;
@@ -77,11 +71,15 @@ enum exit_status command_adapt(const struct options *options, struct output *out
 		error_set(err, "adapt wants one disk, or --root DIR");
 		return EXIT_USAGE;
 	}
-	if (adaptation_hardware(options, &hardware, err) < 0 ||
+	if (adaptation_initramfs(options->initramfs, &request.initramfs, err) < 0)
+		return EXIT_USAGE;
+	if (adaptation_packs(&options->driver_packs, &wanted, &packs, err) < 0 ||
+	    adaptation_hardware(options, &hardware, err) < 0 ||
 	    open_guest(options, &guest, err) < 0)
 		return EXIT_REFUSED;
+	request.packs = packs;
 	report_init(&report);
-	status = adapt(options, &guest, &hardware, &report, output, err);
+	status = adapt(&request, &guest, &hardware, &report, output, err);
 	guest_release(&guest);
 	if (status != EXIT_DONE)
 		report_fact_string(&report, "error", error_text(err));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/test.h"
+#include "tests/adapt/cpio-image.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -99,6 +99,51 @@ static void something_else_is_not_an_initramfs(void **state)
 					      "compression at offset 0");
 }
 
+static void read_text(struct text *image, struct initramfs_content *content)
+{
+	_cleanup_close_ int fd = memfd_create("x", MFD_CLOEXEC);
+
+	cpio_add(image, "TRAILER!!!", "");
+	assert_int_equal(write_exactly(fd, "x", text_string(image), image->length, 0, NULL), 0);
+	assert_int_equal(initramfs_read(fd, "/boot/initrd", content, NULL), 0);
+}
+
+static void settings_are_kept_with_what_they_say(void **state)
+{
+	_cleanup_initramfs_content_ struct initramfs_content content = {0};
+	_cleanup_text_ struct text image = {0};
+
+	(void)state;
+	cpio_add(&image, "./etc/crypttab", "root UUID=1 none\n");
+	cpio_add(&image, "etc/fstab", "not kept\n");
+	cpio_add(&image, "etc/cmdline.d/90lvm.conf", " rd.lvm.lv=vg0/root \n");
+	cpio_add(&image, "etc/cmdline.d/more/x.conf", "not kept\n");
+	cpio_add(&image, "cryptroot/crypttab", "");
+	read_text(&image, &content);
+	assert_int_equal(content.settings.count, 2);
+	assert_string_equal(content.settings.item[0], "etc/crypttab");
+	assert_string_equal(content.texts.item[0], "root UUID=1 none\n");
+	assert_string_equal(content.texts.item[1], " rd.lvm.lv=vg0/root \n");
+	assert_int_equal(content.names.count, 4);
+}
+
+static void settings_are_bounded(void **state)
+{
+	_cleanup_initramfs_content_ struct initramfs_content content = {0};
+	_cleanup_text_ struct text image = {0};
+	_cleanup_free_ char *large = calloc(1, INITRAMFS_TEXT_LIMIT + 2);
+
+	(void)state;
+	memset(large, 'x', INITRAMFS_TEXT_LIMIT + 1);
+	cpio_add(&image, "etc/crypttab", large);
+	for (int i = 0; i < 2 * INITRAMFS_TEXTS_LIMIT; i++)
+		cpio_add(&image, "conf/conf.d/x", "y");
+	read_text(&image, &content);
+	assert_int_equal(content.settings.count, INITRAMFS_TEXTS_LIMIT);
+	assert_string_equal(content.settings.item[0], "conf/conf.d/x");
+	assert_int_equal(content.names.count, 1 + 2 * INITRAMFS_TEXTS_LIMIT);
+}
+
 static void missing_modules_are_named(void **state)
 {
 	_cleanup_strings_ struct strings names = {0}, required = {0}, missing = {0};
@@ -123,6 +168,8 @@ int main(void)
 		cmocka_unit_test(what_is_broken_is_said),
 		cmocka_unit_test(a_truncated_compression_is_an_error),
 		cmocka_unit_test(something_else_is_not_an_initramfs),
+		cmocka_unit_test(settings_are_kept_with_what_they_say),
+		cmocka_unit_test(settings_are_bounded),
 		cmocka_unit_test(missing_modules_are_named),
 	};
 

@@ -141,7 +141,7 @@ static void a_swap_device_that_is_gone_is_named(void **state)
 	open_guest(f, "ID=debian\n");
 	hold_setting(f, settings[0], "MODULES=most\nRESUME=auto\n");
 	assert_null(initramfs_gone_resume(&f->guest, &f->content));
-	hold_setting(f, settings[1], "RESUME=UUID=5555-6666\n");
+	hold_setting(f, settings[1], "RESUME=\"UUID=5555-6666\"\n");
 	assert_null(initramfs_gone_resume(&f->guest, &f->content)); /* no disk to look at */
 	layout->partition = calloc(1, sizeof(*layout->partition));
 	layout->partition[0] = (struct partition){

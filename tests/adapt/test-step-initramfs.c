@@ -486,6 +486,29 @@ static void a_kernel_that_a_pack_brings_gets_its_image(void **state)
 	assert_false(report_has_failed_check(&f->report));
 }
 
+static int install_firmware(struct adaptation *adaptation, const struct change *change,
+			    struct error *err)
+{
+	(void)adaptation;
+	(void)change;
+	(void)err;
+	return 0;
+}
+
+static void a_changed_copy_is_not_forgotten_over_a_pack(void **state)
+{
+	struct fixture *f = *state;
+
+	tree_image(IMAGE, AHCI, "elf");
+	open_guest(f);
+	changes_write(&f->changes, &f->guest, "fstab", "/etc/crypttab", "x\n", "why", NULL);
+	changes_call(&f->changes, "packs", "driver packs", "why", install_firmware);
+	assert_int_equal(step_initramfs.plan(&f->adaptation, &f->changes, NULL), 0);
+	assert_string_equal(f->changes.item[2].input, "/etc/crypttab");
+	assert_applied(f);
+	assert_reported(f, "it holds a copy of /etc/crypttab");
+}
+
 static void microcode_of_the_processor_is_noted(void **state)
 {
 	struct fixture *f = *state;
@@ -588,6 +611,7 @@ int main(void)
 		step_test(what_assembled_the_root_in_the_vm_must_be_in_the_new_image),
 		step_test(images_of_kdump_and_rescue_are_told_apart),
 		step_test(a_kernel_that_a_pack_brings_gets_its_image),
+		step_test(a_changed_copy_is_not_forgotten_over_a_pack),
 		step_test(microcode_of_the_processor_is_noted),
 		step_test(a_device_without_driver_fails_the_check),
 		step_test(modules_without_a_kernel_do_not_hide_the_one_that_starts),

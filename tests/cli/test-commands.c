@@ -194,6 +194,15 @@ static void a_format_that_is_not_supported_is_named(void **state)
 	expect_untouched("disk");
 }
 
+static void an_unknown_mode_of_initramfs_is_refused(void **state)
+{
+	_cleanup_process_result_ struct process_result result = {0};
+
+	(void)state;
+	v2p(&result, "adapt", "--root", "/", "--initramfs", "dep");
+	expect(&result, 2, "--initramfs dep: it is most or list");
+}
+
 static void a_rule_that_matches_no_disk_is_refused(void **state)
 {
 	_cleanup_process_result_ struct process_result result = {0};
@@ -368,6 +377,7 @@ int main(void)
 		cmocka_unit_test(an_image_bigger_than_the_disk_is_refused),
 		cmocka_unit_test(an_image_without_linux_is_refused_before_writing),
 		cmocka_unit_test(a_format_that_is_not_supported_is_named),
+		cmocka_unit_test(an_unknown_mode_of_initramfs_is_refused),
 		cmocka_unit_test(a_rule_that_matches_no_disk_is_refused),
 		cmocka_unit_test(the_image_is_not_its_own_target),
 		cmocka_unit_test(the_disk_that_holds_the_image_is_refused),

@@ -40,6 +40,7 @@ static void a_profile_gives_the_answers(void **state)
 	(void)state;
 	assert_int_equal(parse("[Match]\nproduct = OptiPlex*\n[Image]\npath = ../images/a.qcow2\n"
 			       "[Disk]\nrule = smallest\n[Adapt]\nskip = xorg, tools\n"
+			       "initramfs = list\n"
 			       "[Network]\nmode = dhcp\n[Identity]\nhostname = pc-17\n"
 			       "[After]\naction = reboot\n",
 			       &profile, NULL),
@@ -47,6 +48,7 @@ static void a_profile_gives_the_answers(void **state)
 	assert_string_equal(profile.image, "/media/profiles/../images/a.qcow2");
 	assert_string_equal(profile.rule, "smallest");
 	assert_string_equal(profile.skip, "xorg, tools");
+	assert_string_equal(profile.initramfs, "list");
 	assert_true(profile.adapt);
 	assert_int_equal(profile.network, NETWORK_DHCP);
 	assert_string_equal(profile_get(&profile, "after.action"), "reboot");
@@ -84,6 +86,9 @@ static void a_value_that_is_not_allowed_is_refused(void **state)
 		"[Identity]\nhostname = a b\n",
 		"profile /media/profiles/lab.conf, line 2: hostname = a b in [Identity] is not a "
 		"host name");
+	expect_refusal("[Adapt]\ninitramfs = dep\n",
+		       "profile /media/profiles/lab.conf, line 2: initramfs = dep in [Adapt]: it "
+		       "takes one of most, list");
 	expect_refusal("[Disk]\nrule = smalest\n",
 		       "profile /media/profiles/lab.conf, line 2: rule = smalest in [Disk] is not "
 		       "a path or a disk rule such as size>=200G,rotational=0");
