@@ -58,10 +58,10 @@ static enum exit_status adapt(const struct adaptation_request *request, struct g
 enum exit_status command_adapt(const struct options *options, struct output *output,
 			       struct error *err)
 {
-	const struct packs_options wanted = {options->driver_pack_key, options->ca_file};
 	_cleanup_hardware_ struct hardware hardware = {0};
-	_cleanup_packs_ struct packs *packs = NULL;
+	const struct packs_options wanted = {options->driver_pack_key, options->ca_file};
 	struct adaptation_request request = {.dry_run = options->dry_run};
+	_cleanup_packs_ struct packs *packs = NULL;
 	struct guest guest = {.root_fd = -1};
 	struct report report;
 	enum exit_status status;
