@@ -98,13 +98,13 @@ static inline int module_enter(void *context, struct error *err)
 	return chdir(context) < 0 ? error_sys(err, errno, "enter %s", (char *)context) : 0;
 }
 
-static inline void module_run(char *directory, const struct strings *argv)
+static inline void module_run(char *place, const struct strings *argv)
 {
 	_cleanup_process_result_ struct process_result result = {0};
 	_cleanup_error_ struct error err = {0};
 	struct process process = {.argv = (const char *const *)argv->item,
 				  .prepare = module_enter,
-				  .context = directory};
+				  .context = place};
 
 	if (process_run(&process, &result, &err) < 0)
 		fail_msg("%s", error_text(&err));
