@@ -119,6 +119,7 @@ static void add_disk_modules(const struct drivers_db *db, const struct hardware 
 {
 	size_t count;
 	const struct disk_module *rows = drivers_db_disk_modules(db, &count);
+	size_t before = chain->link_count;
 
 	for (size_t i = 0; i < hardware->device_count; i++) {
 		const struct device_class *class = drivers_db_class(db, &hardware->device[i]);
@@ -133,6 +134,8 @@ static void add_disk_modules(const struct drivers_db *db, const struct hardware 
 									     : ROOT_OPTIONAL,
 					       "disks of %s", rows[j].transport);
 	}
+	for (size_t i = before; i < chain->link_count; i++)
+		chain->link[i].is_of_disk = true;
 }
 
 int root_chain_find(const struct drivers_db *db, const struct hardware *hardware,
