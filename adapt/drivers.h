@@ -17,7 +17,8 @@ struct drivers_db;
 
 /*
  * From a directory; NULL: $V2P_DRIVERS_DB, else ../share/v2p/drivers-db beside the program, else
- * the one it was configured for. Errors name file and line.
+ * the one it was configured for. The user's own rows in /etc/v2p/drivers-db.d (or the directory in
+ * $V2P_DRIVERS_DB_LOCAL; empty: none) come first. Errors name file and line.
  */
 int drivers_db_load(const char *from, struct drivers_db **out, struct error *err);
 void drivers_db_free(struct drivers_db *db);

@@ -201,10 +201,9 @@ static const char *dmi_field(const struct hardware *hardware, const char **match
 	const struct {
 		const char *key, *value;
 	} fields[] = {
-		{"vendor=", hardware->dmi_vendor},
-		{"product=", hardware->dmi_product},
-		{"board=", hardware->dmi_board},
-		{"bios=", hardware->dmi_bios},
+		{"vendor=", hardware->dmi_vendor},   {"product=", hardware->dmi_product},
+		{"version=", hardware->dmi_version}, {"board-vendor=", hardware->dmi_board_vendor},
+		{"board=", hardware->dmi_board},     {"bios=", hardware->dmi_bios},
 	};
 
 	for (size_t i = 0; i < array_length(fields); i++) {
@@ -219,7 +218,8 @@ static const char *dmi_field(const struct hardware *hardware, const char **match
 /* Where the next "key=" begins behind a comma, or the end: vendors have commas in their names. */
 static const char *dmi_value_end(const char *value)
 {
-	static const char *const keys[] = {",vendor=", ",product=", ",board=", ",bios="};
+	static const char *const keys[] = {
+		",vendor=", ",product=", ",version=", ",board-vendor=", ",board=", ",bios="};
 	const char *end = value + strlen(value);
 
 	for (size_t i = 0; i < array_length(keys); i++) {

@@ -7,6 +7,9 @@
 
 #include "adapt/drivers.h"
 
+/* The kernel takes - and _ in a module name for the same. */
+bool drivers_is_same_module(const char *a, const char *b);
+
 enum need { NEED_NONE, NEED_OPTIONAL, NEED_REQUIRED };
 
 struct device_class {

@@ -47,6 +47,3 @@ extern const struct table_format drivers_formats[TABLES];
 size_t drivers_word_index(const char *word, const char *const *words);
 extern const char *const drivers_needs[];
 extern const char *const drivers_quirk_kinds[];
-
-/* The kernel takes - and _ in a module name for the same. */
-bool drivers_is_same_module(const char *a, const char *b);

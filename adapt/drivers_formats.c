@@ -132,7 +132,8 @@ static bool is_id(const char *word)
 
 static bool is_dmi_match(const char *word)
 {
-	static const char *const keys[] = {"vendor=", "product=", "board=", "bios="};
+	static const char *const keys[] = {
+		"vendor=", "product=", "version=", "board-vendor=", "board=", "bios="};
 
 	for (size_t i = 0; i < array_length(keys); i++)
 		if (has_prefix(word, keys[i]) && word[strlen(keys[i])])
@@ -171,6 +172,8 @@ static int check_quirk(char *const *column, struct error *err)
 	_cleanup_strings_ struct strings words = {0};
 
 	strings_split(&words, column[3], " ");
+	if (strcmp(column[2], "argument") == 0 && strpbrk(column[3], " \t"))
+		return error_set(err, "\"%s\" is more than one kernel argument", column[3]);
 	if (strcmp(column[2], "blacklist") == 0 && !is_module(column[3]))
 		return error_set(err, "\"%s\" is no module to be blacklisted", column[3]);
 	if (strcmp(column[2], "option") == 0 &&

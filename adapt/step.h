@@ -97,5 +97,5 @@ void changes_release(struct changes *changes);
  */
 int changes_apply(const struct changes *changes, struct adaptation *adaptation, struct error *err);
 
-extern const struct step_ops step_fstab, step_modules, step_initramfs, step_network, step_xorg,
-	step_tools, step_identity;
+extern const struct step_ops step_fstab, step_modules, step_initramfs, step_network, step_quirks,
+	step_xorg, step_tools, step_identity;

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "adapt/drivers_db.h"
 #include "adapt/step.h"
 #include "base/scope.h"
 
@@ -12,22 +13,13 @@
 
 static const char *const lists[] = {"/etc/initramfs-tools/modules", "/etc/modules"};
 
-/* "virtio-blk" and "virtio_blk" are one module. */
-static bool is_same_module(const char *a, const char *b)
-{
-	for (; *a && *b; a++, b++)
-		if (*a != *b && !(strchr("-_", *a) && strchr("-_", *b)))
-			return false;
-	return *a == *b;
-}
-
 /* A machine that has such devices after all (v2p is tried in a VM) keeps the module. */
 static bool has_device(const struct hardware *hardware, const char *module)
 {
 	for (size_t i = 0; i < hardware->device_count; i++) {
 		const struct device *device = &hardware->device[i];
 
-		if (device->driver && is_same_module(device->driver, module))
+		if (device->driver && drivers_is_same_module(device->driver, module))
 			return true;
 		if (string_equal(device->bus, "virtio") && has_prefix(module, "virtio"))
 			return true;

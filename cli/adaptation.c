@@ -18,6 +18,7 @@ static const struct step_ops *const steps[] = {
 	&step_identity,
 	&step_xorg,
 	&step_tools,
+	&step_quirks,
 	&step_modules,
 	&step_initramfs,
 	&(const struct step_ops){
