@@ -29,8 +29,8 @@ struct volume *volumes_add(struct volumes *volumes);
 void volumes_release(struct volumes *volumes);
 #define _cleanup_volumes_ __attribute__((cleanup(volumes_release)))
 
-/* A file of this machine that holds a file system, through a loop device of its own. The caller
- * says in the volume what it is. */
+/* A file of this machine; gets a loop device when it holds a file system that v2p mounts. The
+ * caller says in the volume what it is. */
 int volumes_add_file(const char *path, enum guest_mode mode, struct volumes *volumes,
 		     struct volume **out, struct error *err);
 /* Finds out which file system it holds: sets filesystem, uuid and label. */
@@ -64,6 +64,8 @@ enum mount_mode { MOUNT_LOOK, MOUNT_READ_ONLY, MOUNT_READ_WRITE };
 int volume_mount(const struct volume *volume, const char *where, enum mount_mode mode,
 		 const char *subvolume, struct error *err);
 
+/* How a guest that is opened so is mounted. */
+enum mount_mode guest_mount_mode(const struct guest *guest, enum guest_mode mode);
 /* From here on mounts neither spread to the rest of the system, nor outlive v2p. */
 int guest_isolate(struct error *err);
 /* Finds the root among the volumes, mounts it and what its fstab names, and reads what it is. The

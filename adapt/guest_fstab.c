@@ -195,8 +195,7 @@ static int mount_inside(struct guest *guest, const struct volume *volume, const 
 
 	if (fd < 0)
 		return error_sys(err, errno, "the mount point %s in the guest", where);
-	if (volume_mount(volume, place, mode == GUEST_READ_WRITE ? MOUNT_READ_WRITE : MOUNT_LOOK,
-			 subvolume, err) < 0)
+	if (volume_mount(volume, place, guest_mount_mode(guest, mode), subvolume, err) < 0)
 		return error_in(err, "mount the guest's %s", where);
 	guest_add_mount(guest, volume, where);
 	return 0;

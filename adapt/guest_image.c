@@ -11,6 +11,8 @@
 #include "restore/source_mount.h"
 #include "restore/used_lvm.h"
 
+enum { LOGICAL_LIMIT = 128 }; /* volumes; each may take a loop device */
+
 struct guest_image {
 	char *name;
 	struct source_mount *mount;
@@ -52,6 +54,8 @@ static int show_logical(struct guest_image *image, const struct used_lvm *lvm,
 	_cleanup_(used_region_release) struct used_region region = {.cache = cache};
 	struct logical logical;
 
+	if (logicals->count == LOGICAL_LIMIT)
+		return error_set(err, "it has more than %d volumes", LOGICAL_LIMIT);
 	for (size_t i = 0; i < volume->segments; i++)
 		if (!used_region_add(&region, start + volume->segment[i].offset,
 				     volume->segment[i].length))
@@ -114,11 +118,10 @@ static int add_logicals(const struct guest *guest, const struct logicals *logica
 		_cleanup_free_ char *path = source_mount_path(guest->image->mount, logical->file);
 		struct volume *volume;
 
-		if (volumes_add_file(path, GUEST_READ_ONLY, volumes, &volume, err) < 0)
+		if (volumes_add_file(path, GUEST_READ_WRITE, volumes, &volume, err) < 0)
 			return error_in(err, "the volume %s/%s", logical->group, logical->name);
 		volume->group = string_copy(logical->group);
 		volume->name = string_copy(logical->name);
-		volume_probe(volume);
 	}
 	return 0;
 }
@@ -136,7 +139,8 @@ static int open_image(struct guest *guest, struct source *source, struct error *
 		return -1;
 	guest->disk = source_mount_path(guest->image->mount, SOURCE_MOUNT_DISK);
 	guest->root = string_copy(source_mount_room(guest->image->mount));
-	if (volumes_add_partitions(guest, GUEST_READ_ONLY, &volumes, err) < 0 ||
+	/* Journals are replayed into memory. */
+	if (volumes_add_partitions(guest, GUEST_READ_WRITE, &volumes, err) < 0 ||
 	    add_logicals(guest, &logicals, &volumes, err) < 0)
 		return -1;
 	return guest_open_volumes(guest, &volumes, GUEST_READ_ONLY, err);

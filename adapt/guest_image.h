@@ -2,7 +2,8 @@
 /*
  * guest_image: the system inside an image, read where it lies: nothing is restored, unpacked, or
  * written. The image is shown to the kernel as files (restore/source_mount.h), and its file systems
- * are mounted from these, read-only, without a journal replayed. Logical volumes are found in LVM's
+ * are mounted from these, read-only; the journal of one that was not shut down is replayed in
+ * memory. Logical volumes are found in LVM's
  * metadata, and not activated: neither the device mapper nor groups of the same name matter.
  */
 #pragma once

@@ -68,15 +68,26 @@ static bool holds_linux(const char *path)
 	return is_linux;
 }
 
-/* A dirty journal hides what was written last: it may be replayed where v2p may write anyway. */
+/*
+ * A dirty journal hides what was written last, on XFS whole directories. It is replayed where v2p
+ * may write anyway, and in an image, whose files only seem to change (restore/source_overlay.h).
+ */
+static enum mount_mode look_mode(const struct guest *guest, enum guest_mode mode)
+{
+	return mode == GUEST_READ_WRITE || guest->image ? MOUNT_READ_ONLY : MOUNT_LOOK;
+}
+
+enum mount_mode guest_mount_mode(const struct guest *guest, enum guest_mode mode)
+{
+	return mode == GUEST_READ_WRITE ? MOUNT_READ_WRITE : look_mode(guest, mode);
+}
+
 static bool looks_like_root(const struct guest *guest, const struct volume *volume,
 			    const char *subvolume, enum guest_mode mode, struct error *why_not)
 {
 	bool is_linux;
 
-	if (volume_mount(volume, guest->root,
-			 mode == GUEST_READ_WRITE ? MOUNT_READ_ONLY : MOUNT_LOOK, subvolume,
-			 why_not) < 0)
+	if (volume_mount(volume, guest->root, look_mode(guest, mode), subvolume, why_not) < 0)
 		return false;
 	is_linux = holds_linux(guest->root);
 	umount2(guest->root, MNT_DETACH);
@@ -168,8 +179,7 @@ static int find_root(const struct guest *guest, struct volumes *volumes, enum gu
 static int mount_root(struct guest *guest, const struct root *root, enum guest_mode mode,
 		      struct error *err)
 {
-	if (volume_mount(root->volume, guest->root,
-			 mode == GUEST_READ_WRITE ? MOUNT_READ_WRITE : MOUNT_LOOK, root->subvolume,
+	if (volume_mount(root->volume, guest->root, guest_mount_mode(guest, mode), root->subvolume,
 			 err) < 0)
 		return error_in(err, "mount the guest's root");
 	guest_add_mount(guest, root->volume, "/");

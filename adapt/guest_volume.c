@@ -114,8 +114,16 @@ static int attach_loop(const char *path, uint64_t start, uint64_t length, enum g
 int volumes_add_file(const char *path, enum guest_mode mode, struct volumes *volumes,
 		     struct volume **out, struct error *err)
 {
-	*out = volumes_add(volumes);
-	return attach_loop(path, 0, 0, mode, *out, err);
+	struct volume *volume = volumes_add(volumes);
+
+	*out = volume;
+	volume->device = string_copy(path);
+	volume_probe(volume);
+	if (!filesystem_is_supported(volume->filesystem))
+		return 0;
+	free(volume->device);
+	volume->device = NULL;
+	return attach_loop(path, 0, 0, mode, volume, err);
 }
 
 static char *copy_or_null(const char *string)
@@ -228,6 +236,11 @@ static int complain_mount(const struct volume *volume, int number, struct error 
 	if (number == ENODEV)
 		return error_set(err, "mount %s: the kernel that runs here has no %s", name,
 				 volume->filesystem);
+	if (number == EEXIST)
+		return error_set(err,
+				 "mount %s (%s): a file system of the same UUID is in use on this "
+				 "machine",
+				 name, volume->filesystem);
 	return error_sys(err, number, "mount %s (%s)", name, volume->filesystem);
 }
 

@@ -27,12 +27,17 @@ static const char *advice(enum firmware wanted)
 	       "the image";
 }
 
-static int complain(const struct loader_ops *other, enum firmware wanted, struct error *err)
+static int complain(const struct guest *guest, const struct loader_ops *other, enum firmware wanted,
+		    struct error *err)
 {
+	_cleanup_free_ char *unmounted = strings_join(&guest->unmounted, "; ");
+
 	if (!other)
-		return error_set(err, "the guest has no boot loader that v2p knows: neither GRUB "
-				      "for BIOS (/usr/lib/grub/i386-pc) nor GRUB for UEFI (on an "
-				      "EFI system partition)");
+		return error_set(err,
+				 "the guest has no boot loader that v2p knows: neither GRUB for "
+				 "BIOS (/usr/lib/grub/i386-pc) nor GRUB for UEFI (on an EFI system "
+				 "partition)%s%s",
+				 *unmounted ? "; what was not looked into: " : "", unmounted);
 	return error_set(
 		err, "the image was installed for %s (%s), and this machine starts by %s: %s",
 		firmware_name(other->firmware), other->name, firmware_name(wanted), advice(wanted));
@@ -61,7 +66,7 @@ static int choose(struct adaptation *adaptation, const struct loader_ops **out, 
 			return 0;
 		}
 	}
-	return complain(other, wanted, err);
+	return complain(adaptation->guest, other, wanted, err);
 }
 
 static int plan_tree(struct adaptation *adaptation, struct changes *changes, struct error *err)

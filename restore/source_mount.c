@@ -6,16 +6,18 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "restore/source_mount_keeper.h"
+#include "restore/source_overlay.h"
 
 enum {
 	THREADS = 4,           /* reads of the kernel that are under way at once */
@@ -33,6 +35,7 @@ struct file {
 
 struct source_mount {
 	struct source *source;
+	struct source_overlay overlay;
 	struct file *file;
 	size_t count;
 	/* directory holds the other two; NULL: not made. */
@@ -40,8 +43,6 @@ struct source_mount {
 	bool is_mounted;
 	struct fuse_session *session;
 	struct source_mount_keeper keeper;
-	sem_t is_kept; /* posted when keeper, or why_not_kept, is there */
-	struct error why_not_kept;
 	pthread_t thread[THREADS];
 	size_t threads;
 	pthread_mutex_t lock;
@@ -64,7 +65,7 @@ static bool describe(const struct source_mount *mount, fuse_ino_t inode, struct 
 		return true;
 	if (!file)
 		return false;
-	out->st_mode = S_IFREG | 0400;
+	out->st_mode = S_IFREG | 0600;
 	out->st_size = (off_t)file->size;
 	return true;
 }
@@ -102,30 +103,51 @@ static void op_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info 
 		fuse_reply_err(request, EISDIR);
 		return;
 	}
-	/* The image does not change: what one loop device has read, another need not. */
+	/* Nobody else changes it: what one loop device has read, another need not. */
 	info->keep_cache = 1;
 	fuse_reply_open(request, info);
 }
 
-static int read_file(const struct source_mount *mount, const struct file *file, uint8_t *data,
+/* Where in the image a place of the file is, and how much of length follows it there. */
+static struct used_segment locate(const struct file *file, uint64_t offset, size_t length)
+{
+	for (size_t i = 0; i < file->segments; i++) {
+		const struct used_segment *segment = &file->segment[i];
+
+		if (offset < segment->length)
+			return (struct used_segment){
+				.offset = segment->offset + offset,
+				.length = smaller(length, segment->length - offset),
+			};
+		offset -= segment->length;
+	}
+	return (struct used_segment){0};
+}
+
+static int read_file(struct source_mount *mount, const struct file *file, uint8_t *data,
 		     size_t length, uint64_t offset, struct error *err)
 {
-	for (size_t i = 0; i < file->segments && length > 0; i++) {
-		const struct used_segment *segment = &file->segment[i];
-		uint64_t left;
+	for (size_t done = 0; done < length;) {
+		struct used_segment at = locate(file, offset + done, length - done);
 
-		if (offset >= segment->length) {
-			offset -= segment->length;
-			continue;
-		}
-		left = segment->length - offset;
-		if (left > length)
-			left = length;
-		if (source_read(mount->source, data, left, segment->offset + offset, err) < 0)
+		if (source_overlay_read(&mount->overlay, data + done, at.length, at.offset, err) <
+		    0)
 			return -1;
-		data += left;
-		length -= left;
-		offset = 0;
+		done += at.length;
+	}
+	return 0;
+}
+
+static int write_file(struct source_mount *mount, const struct file *file, const uint8_t *data,
+		      size_t length, uint64_t offset, struct error *err)
+{
+	for (size_t done = 0; done < length;) {
+		struct used_segment at = locate(file, offset + done, length - done);
+
+		if (source_overlay_write(&mount->overlay, data + done, at.length, at.offset, err) <
+		    0)
+			return -1;
+		done += at.length;
 	}
 	return 0;
 }
@@ -168,11 +190,33 @@ static void op_read(fuse_req_t request, fuse_ino_t inode, size_t length, off_t o
 	fuse_reply_err(request, EIO);
 }
 
+static void op_write(fuse_req_t request, fuse_ino_t inode, const char *data, size_t length,
+		     off_t offset, struct fuse_file_info *info)
+{
+	struct source_mount *mount = fuse_req_userdata(request);
+	const struct file *file = file_of(mount, inode);
+	_cleanup_error_ struct error err = {0};
+
+	(void)info;
+	if (!file || offset < 0 || (uint64_t)offset > file->size ||
+	    length > file->size - (uint64_t)offset) {
+		fuse_reply_err(request, EFBIG);
+		return;
+	}
+	if (write_file(mount, file, (const uint8_t *)data, length, (uint64_t)offset, &err) == 0) {
+		fuse_reply_write(request, length);
+		return;
+	}
+	keep_first(mount, &err);
+	fuse_reply_err(request, EIO);
+}
+
 static const struct fuse_lowlevel_ops operations = {
 	.lookup = op_lookup,
 	.getattr = op_getattr,
 	.open = op_open,
 	.read = op_read,
+	.write = op_write,
 };
 
 /* libfuse prints to standard error; what matters comes back as a value, too. */
@@ -205,18 +249,6 @@ static void *serve(void *context)
 	return NULL;
 }
 
-/* The first thread is the one that the keeper watches. */
-static void *serve_kept(void *context)
-{
-	struct source_mount *mount = context;
-	/* What waits for the image ends when that does: it comes first. */
-	const char *const places[] = {mount->image, mount->room, mount->directory, NULL};
-	int r = source_mount_keeper_start(places, &mount->keeper, &mount->why_not_kept);
-
-	sem_post(&mount->is_kept);
-	return r < 0 ? NULL : serve(mount);
-}
-
 /* The first request of every mount. It is answered before there is a second thread. */
 static int negotiate(struct source_mount *mount, struct error *err)
 {
@@ -229,21 +261,45 @@ static int negotiate(struct source_mount *mount, struct error *err)
 	return error_set(err, "the kernel's FUSE and libfuse do not understand each other");
 }
 
-static int start_session(struct source_mount *mount, int fd, struct error *err)
+/* libfuse complains on standard error of what the end of a mount by force looks like, unless it
+ * looks like an ordinary end. */
+static ssize_t read_request(int fd, void *buffer, size_t length, void *context)
 {
-	char name[] = "v2p", *argv[] = {name, NULL}, path[32];
+	ssize_t r = read(fd, buffer, length);
+
+	(void)context;
+	if (r < 0 && errno == ECONNABORTED)
+		errno = ENODEV;
+	return r;
+}
+
+static ssize_t write_reply(int fd, struct iovec *part, int count, void *context)
+{
+	ssize_t r = writev(fd, part, count);
+
+	(void)context;
+	if (r < 0 && (errno == ECONNABORTED || errno == ENODEV))
+		errno = ENOENT;
+	return r;
+}
+
+/* The session takes fd. */
+static int start_session(struct source_mount *mount, int *fd, struct error *err)
+{
+	static const struct fuse_custom_io io = {.read = read_request, .writev = write_reply};
+	char name[] = "v2p", *argv[] = {name, NULL};
 	struct fuse_args arguments = FUSE_ARGS_INIT(1, argv);
+	int r;
 
 	fuse_set_log_func(say_nothing);
 	mount->session = fuse_session_new(&arguments, &operations, sizeof(operations), mount);
 	fuse_opt_free_args(&arguments);
 	if (!mount->session)
 		return error_set(err, "start libfuse: out of memory");
-	/* mount(8), FUSE: such a name is a descriptor that is mounted already. The session closes
-	 * it. */
-	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
-	if (fuse_session_mount(mount->session, path) < 0)
-		return error_set(err, "start libfuse on %s", path);
+	r = fuse_session_custom_io(mount->session, &io, *fd);
+	if (r < 0)
+		return error_sys(err, -r, "start libfuse");
+	steal_fd(fd);
 	return 0;
 }
 
@@ -263,7 +319,7 @@ static int make_directories(struct source_mount *mount, struct error *err)
 
 static int mount_fuse(struct source_mount *files, struct error *err)
 {
-	const unsigned long flags = MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC;
+	const unsigned long flags = MS_NODEV | MS_NOSUID | MS_NOEXEC;
 	_cleanup_close_ int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	char options[96];
 
@@ -277,42 +333,33 @@ static int mount_fuse(struct source_mount *files, struct error *err)
 	if (mount("v2p", files->image, "fuse.v2p", flags, options) < 0)
 		return error_sys(err, errno, "mount FUSE on %s", files->image);
 	files->is_mounted = true;
-	if (start_session(files, fd, err) < 0)
+	if (start_session(files, &fd, err) < 0)
 		return -1;
-	steal_fd(&fd);
 	return negotiate(files, err);
 }
 
-static int start_thread(struct source_mount *mount, void *(*run)(void *), struct error *err)
-{
-	sigset_t all, before;
-	int r;
-
-	/* Signals are for the threads of who called. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&mount->thread[mount->threads], NULL, run, mount);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r != 0)
-		return error_sys(err, r, "start a thread");
-	mount->threads++;
-	return 0;
-}
-
+/* Signals are for the threads of who called. */
 static int start_threads(struct source_mount *mount, struct error *err)
 {
-	if (start_thread(mount, serve_kept, err) < 0)
-		return -1;
-	while (sem_wait(&mount->is_kept) < 0)
-		;
-	if (mount->keeper.pid == 0) {
-		error_move(err, &mount->why_not_kept);
-		return -1;
+	sigset_t all, before;
+	int r = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (r == 0 && mount->threads < THREADS) {
+		r = pthread_create(&mount->thread[mount->threads], NULL, serve, mount);
+		mount->threads += r == 0;
 	}
-	while (mount->threads < THREADS)
-		if (start_thread(mount, serve, err) < 0)
-			return -1;
-	return 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r == 0 ? 0 : error_sys(err, r, "start a thread");
+}
+
+static int start_keeper(struct source_mount *mount, struct error *err)
+{
+	/* What waits for the image ends when that does: it comes first. */
+	const char *const places[] = {mount->image, mount->room, mount->directory, NULL};
+
+	return source_mount_keeper_start(places, &mount->keeper, err);
 }
 
 struct source_mount *source_mount_new(struct source *source)
@@ -320,9 +367,10 @@ struct source_mount *source_mount_new(struct source *source)
 	const struct used_segment whole = {.length = source->size};
 	struct source_mount *mount = calloc(1, sizeof(*mount));
 
-	if (!mount || sem_init(&mount->is_kept, 0, 0) < 0)
+	if (!mount)
 		abort();
 	mount->source = source;
+	mount->overlay.fd = -1;
 	pthread_mutex_init(&mount->lock, NULL);
 	source_mount_add(mount, SOURCE_MOUNT_DISK, &whole, 1);
 	return mount;
@@ -346,7 +394,9 @@ void source_mount_add(struct source_mount *mount, const char *name,
 
 int source_mount_start(struct source_mount *mount, struct error *err)
 {
-	if (mount_fuse(mount, err) < 0 || start_threads(mount, err) < 0)
+	if (source_overlay_open(mount->source, &mount->overlay, err) < 0 ||
+	    mount_fuse(mount, err) < 0 || start_keeper(mount, err) < 0 ||
+	    start_threads(mount, err) < 0)
 		return error_in(err, "show %s as a file", mount->source->name);
 	return 0;
 }
@@ -395,6 +445,7 @@ void source_mount_close(struct source_mount *mount)
 	source_mount_keeper_stop(&mount->keeper);
 	if (mount->session)
 		fuse_session_destroy(mount->session);
+	source_overlay_close(&mount->overlay);
 	remove_directories(mount);
 	for (size_t i = 0; i < mount->count; i++) {
 		free(mount->file[i].name);
@@ -402,8 +453,6 @@ void source_mount_close(struct source_mount *mount)
 	}
 	free(mount->file);
 	error_release(&mount->damage);
-	error_release(&mount->why_not_kept);
 	pthread_mutex_destroy(&mount->lock);
-	sem_destroy(&mount->is_kept);
 	free(mount);
 }

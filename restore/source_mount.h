@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * source_mount: an image as read-only files of this machine, so that the kernel's file systems can
+ * source_mount: an image as files of this machine, so that the kernel's file systems can
  * read it where it lies: a FUSE file system that threads of this process serve.
  *
  *   new, add …, start, (path, check) …, close
  *
  * The whole image is one file, and stretches of it (the logical volumes of LVM) may be others.
- * Nothing can be written. The mount is made in the mount namespace of the thread that calls start,
- * which has to be private: nobody else sees the files. A process that is killed leaves nothing
- * behind, see source_mount_keeper.h.
+ * What is written to them, by the replay of a journal, is kept in memory (source_overlay.h) and
+ * forgotten at the end: the image is only read. The mount is made in the mount namespace of the
+ * thread that calls start, which has to be private: nobody else sees the files. A process that is
+ * killed leaves nothing behind, see source_mount_keeper.h.
  *
  * The threads that serve never touch the mount, nor wait for somebody who does. Whoever reads the
  * files must not hold a lock that reading the source takes.
