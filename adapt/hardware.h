@@ -30,7 +30,7 @@ struct device {
 	char *parent;   /* slot of the next device above it, of any bus; NULL: none is known */
 	char *sysfs;    /* its directory below /sys/devices; NULL unless it was seen there */
 	uint32_t class; /* PCI: base, sub-class, programming interface: 0x010601; else 0 */
-	uint16_t vendor, device, subsystem_vendor, subsystem_device; /* PCI, USB; else 0 */
+	uint16_t vendor, device, subsystem_vendor, subsystem_device; /* PCI, USB, SDIO; else 0 */
 	uint8_t revision;
 	bool for_root; /* stands between the chosen disk and the processor (hardware_follow_disk) */
 };

@@ -8,7 +8,9 @@
 #include "base/process.h"
 #include "tests/adapt/scratch.h"
 
+#ifndef MODULE_DATA
 #define MODULE_DATA V2P_SOURCE_DIR "/tests/data/modules-6.1/"
+#endif
 #define MODULE_RELEASE "6.1.0-test"
 #define MODULE_DIRECTORY "usr/lib/modules/" MODULE_RELEASE
 
@@ -178,8 +180,8 @@ static inline char *module_tree_make(const struct strings *builtin, bool has_no_
 
 	assert_int_equal(file_read(MODULE_DATA "modules.alias", 1 << 20, &tree.alias, NULL), 0);
 	assert_int_equal(file_read(MODULE_DATA "modules.softdep", 1 << 20, &tree.softdep, NULL), 0);
-	assert_int_equal(file_read(MODULE_DATA "modules.firmware", 1 << 20, &tree.firmware, NULL),
-			 0);
+	/* Not every set of rows has these. */
+	file_read(MODULE_DATA "modules.firmware", 1 << 20, &tree.firmware, NULL);
 	assert_int_equal(file_read(MODULE_DATA "modules.dep", 1 << 20, &tree.dep, NULL), 0);
 	assert_int_equal(
 		file_read(MODULE_DATA "modules.builtin", 1 << 20, &tree.builtin_list, NULL), 0);
