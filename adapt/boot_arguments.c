@@ -51,9 +51,13 @@ static bool names_kernel(const char *path, const struct guest_kernel *kernel)
 	const char *image = kernel->image ? strrchr(kernel->image, '/') : NULL;
 	const char *name = strrchr(path, '/');
 
-	if (found && found > path && strchr("-/", found[-1]) &&
-	    strchr("/", found[strlen(kernel->release)]))
-		return true;
+	if (found && found > path && strchr("-/", found[-1])) {
+		const char *end = found + strlen(kernel->release);
+
+		/* 6.1.0-37-amd64 is another kernel than 6.1.0. */
+		if (*end == '\0' || *end == '/')
+			return true;
+	}
 	return image && name && strcmp(image, name) == 0;
 }
 

@@ -138,6 +138,7 @@ static void match_link(const struct matching *matching, const struct root_link *
 	module = &out->root[out->root_count++];
 	*module = (struct root_module){.name = string_copy(fact ? fact->name : link->module),
 				       .why = string_copy(link->why),
+				       .is_of_disk = link->is_of_disk,
 				       .verdict = VERDICT_MISSING};
 	if (!fact)
 		return;

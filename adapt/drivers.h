@@ -76,7 +76,8 @@ struct driver_match {
 /* A module that the root needs and that no device asks for: its file system, LVM, disk driver. */
 struct root_module {
 	char *name;
-	char *why; /* "file system ext4", "disks of ata" */
+	char *why;       /* "file system ext4 of /", "disks of ata" */
+	bool is_of_disk; /* drives what hangs on a controller, not what lies on the disk */
 	enum verdict verdict;
 	enum blacklisting blacklisting;
 	char *blacklisted_by; /* or NULL */

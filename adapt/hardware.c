@@ -49,12 +49,7 @@ char **dmi_field(const struct hardware *hardware, const struct dmi_field *field)
 
 char *printable_copy(const char *string)
 {
-	char *copy = string ? string_copy(string) : NULL;
-
-	for (char *c = copy; c && *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
-	return copy;
+	return string ? string_printable(string) : NULL;
 }
 
 void sysfs_list(const char *path, struct strings *names)

@@ -12,16 +12,9 @@
 #include "base/file.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "restore/window.h"
 
 enum { MAC_LENGTH = 6 };
-
-static bool is_zero(const unsigned char *bytes, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if (bytes[i])
-			return false;
-	return true;
-}
 
 /*
  * The address the card was made with: the one in sysfs may have been changed, by a bond or for

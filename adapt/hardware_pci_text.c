@@ -14,8 +14,10 @@ enum {
 	HEADER = 64, /* PCI Local Bus 3.0, 6.1 */
 	HEADER_TYPE = 0x0e,
 	HEADER_TYPE_BRIDGE = 1,
-	SECONDARY_BUS = 0x19, /* PCI-to-PCI Bridge 1.2, 3.2 */
-	LINE_SHOWN = 40,      /* of a line that is complained about */
+	HEADER_TYPE_CARDBUS = 2,
+	SECONDARY_BUS =
+		0x19,    /* PCI-to-PCI Bridge 1.2, 3.2; CardBus bridges have theirs there too */
+	LINE_SHOWN = 40, /* of a line that is complained about */
 };
 
 static bool take_hex(const char **at, size_t least, size_t most, unsigned int *value)
@@ -89,11 +91,13 @@ static int complain(const struct checker *checker, const char *what, const char 
 
 static void add_bridge(struct pci_dump *dump, const struct function *function)
 {
+	unsigned int type = function->header[HEADER_TYPE] & 0x7f;
 	unsigned int secondary = function->header[SECONDARY_BUS];
 
+	if (type != HEADER_TYPE_BRIDGE && type != HEADER_TYPE_CARDBUS)
+		return;
 	/* A bridge that nobody set up has bus 0 behind it. */
-	if ((function->header[HEADER_TYPE] & 0x7f) != HEADER_TYPE_BRIDGE ||
-	    secondary <= function->slot.bus)
+	if (secondary <= function->slot.bus)
 		return;
 	dump->bridge = reallocarray(dump->bridge, dump->bridge_count + 1, sizeof(*dump->bridge));
 	if (!dump->bridge)
@@ -123,8 +127,6 @@ static int finish_device(struct checker *checker)
 
 static int start_device(struct checker *checker, const struct pci_slot *slot)
 {
-	_cleanup_free_ char *name = pci_slot_format(slot);
-
 	if (finish_device(checker) < 0)
 		return -1;
 	if (++checker->devices > DEVICE_LIMIT)

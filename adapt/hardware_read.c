@@ -210,28 +210,29 @@ static int read_part(json_object *document, const char *key, read_entry *read,
 	return reader.is_bad ? -1 : 0;
 }
 
-static enum secure_boot take_secure_boot(struct reader *reader, enum secure_boot usual)
+/* Version 1 says no more than whether it is on, and BIOS has none of it. */
+static enum secure_boot take_secure_boot(struct reader *reader, const char *mode)
 {
 	_cleanup_free_ char *name = take_string(reader, "secure-boot-state");
+	bool is_on = take_bool(reader, "secure-boot");
 
+	if (!name && is_on)
+		return SECURE_BOOT_ON;
 	if (!name)
-		return usual;
+		return string_equal(mode, "bios") ? SECURE_BOOT_OFF : SECURE_BOOT_UNKNOWN;
 	for (size_t i = 0; i < SECURE_BOOT_STATES; i++)
 		if (strcmp(name, secure_boot_names[i]) == 0)
 			return (enum secure_boot)i;
 	complain(reader, "\"secure-boot-state\" is none of unknown, off, on, setup");
-	return usual;
+	return SECURE_BOOT_UNKNOWN;
 }
 
 static void read_firmware(struct reader *reader, struct hardware *hardware)
 {
 	_cleanup_free_ char *mode = take_string(reader, "mode");
-	/* All that version 1 says. */
-	bool is_on = take_bool(reader, "secure-boot");
 
 	hardware->is_uefi = string_equal(mode, "uefi");
-	hardware->secure_boot =
-		take_secure_boot(reader, is_on ? SECURE_BOOT_ON : SECURE_BOOT_UNKNOWN);
+	hardware->secure_boot = take_secure_boot(reader, mode);
 	hardware->has_secure_boot = hardware->secure_boot == SECURE_BOOT_ON;
 	hardware->efi_bits = (unsigned int)take_number(reader, "bits");
 	hardware->efi_variable_space = take_number(reader, "variable-space");

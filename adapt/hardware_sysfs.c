@@ -10,16 +10,40 @@
 
 enum { DEVICE_LIMIT = 65536 };
 
+static void set_ids(struct device *device, int found, unsigned int vendor, unsigned int model)
+{
+	if (found != 2)
+		return;
+	device->vendor = (uint16_t)vendor;
+	device->device = (uint16_t)model;
+}
+
+static void read_usb_ids(struct device *device)
+{
+	unsigned int vendor = 0, model = 0;
+	int found = sscanf(device->modalias, "usb:v%4xp%4x", &vendor, &model);
+
+	set_ids(device, found, vendor, model);
+}
+
+static void read_sdio_ids(struct device *device)
+{
+	unsigned int vendor = 0, model = 0;
+	int found = sscanf(device->modalias, "sdio:c%*2xv%4xd%4x", &vendor, &model);
+
+	set_ids(device, found, vendor, model);
+}
+
 /*
- * Where a bus shows what a device calls itself, below its directory, and the ids in its modalias.
+ * Where a bus shows what a device calls itself, below its directory, and how the modalias is read.
  * An interface of USB lies in the directory of its device.
  */
 static const struct bus {
 	const char *bus, *vendor, *model; /* files, or NULL */
-	const char *ids;                  /* vendor and device, for sscanf; or NULL */
+	void (*read_ids)(struct device *device);
 } buses[] = {
-	{"usb", "../manufacturer", "../product", "usb:v%4xp%4x"},
-	{"sdio", "vendor_name", "device_name", "sdio:c%*2xv%4xd%4x"},
+	{"usb", "../manufacturer", "../product", read_usb_ids},
+	{"sdio", "info1", "info2", read_sdio_ids},
 	{"scsi", "vendor", "model", NULL},
 	{"mmc", "type", "name", NULL},
 	{"nvme", NULL, "model", NULL},
@@ -42,20 +66,12 @@ static char *read_name(const char *path, const struct bus *bus)
 
 static void describe(struct device *device)
 {
-	unsigned int vendor, model;
-
 	for (size_t i = 0; i < array_length(buses); i++) {
 		if (strcmp(buses[i].bus, device->bus) != 0)
 			continue;
 		device->name = read_name(device->sysfs, &buses[i]);
-		/* A row's format, not a device's. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		if (buses[i].ids && sscanf(device->modalias, buses[i].ids, &vendor, &model) == 2) {
-			device->vendor = (uint16_t)vendor;
-			device->device = (uint16_t)model;
-		}
-#pragma GCC diagnostic pop
+		if (buses[i].read_ids)
+			buses[i].read_ids(device);
 	}
 }
 

@@ -37,12 +37,35 @@ void hazard_add(struct hazard_search *search, enum hazard_severity severity, con
 	out->count++;
 }
 
+/* The disk is not known, and a storage controller other than this one has a driver: a fault here
+ * may not matter. */
+static bool is_way_open(const struct hazard_search *search, const struct driver_match *except)
+{
+	const struct driver_matches *matches = search->matches;
+
+	for (size_t i = 0; matches->is_way_assumed && i < matches->count; i++) {
+		const struct driver_match *match = &matches->item[i];
+
+		if (match != except && match->is_boot_critical &&
+		    strcmp(drivers_db_role(search->db, match->device), "storage") == 0 &&
+		    (match->verdict == VERDICT_MODULE || match->verdict == VERDICT_BUILTIN))
+			return true;
+	}
+	return false;
+}
+
 enum hazard_severity hazard_severity_of(const struct hazard_search *search,
 					const struct driver_match *match)
 {
 	if (!match->is_boot_critical)
 		return HAZARD_NOTE;
-	return search->is_way_open ? HAZARD_RISK : HAZARD_FATAL;
+	return is_way_open(search, match) ? HAZARD_RISK : HAZARD_FATAL;
+}
+
+enum hazard_severity hazard_severity_of_root(const struct hazard_search *search,
+					     const struct root_module *module)
+{
+	return module->is_of_disk && is_way_open(search, NULL) ? HAZARD_RISK : HAZARD_FATAL;
 }
 
 char *hazard_device(const struct device *device)
@@ -55,28 +78,14 @@ char *hazard_device(const struct device *device)
 			     device->name ? device->name : device->modalias);
 }
 
-static bool is_way_open(const struct drivers_db *db, const struct driver_matches *matches)
-{
-	for (size_t i = 0; matches->is_way_assumed && i < matches->count; i++) {
-		const struct driver_match *match = &matches->item[i];
-
-		if (match->is_boot_critical &&
-		    strcmp(drivers_db_role(db, match->device), "storage") == 0 &&
-		    (match->verdict == VERDICT_MODULE || match->verdict == VERDICT_BUILTIN))
-			return true;
-	}
-	return false;
-}
-
 int hazards_find(const struct drivers_db *db, const struct hardware *hardware,
 		 const struct guest *guest, const struct guest_kernel *kernel,
 		 const struct driver_matches *matches, struct hazards *out, struct error *err)
 {
-	struct hazard_search search = {db, hardware, guest, kernel, matches, false, out};
+	struct hazard_search search = {db, hardware, guest, kernel, matches, out};
 
 	(void)err;
 	*out = (struct hazards){0};
-	search.is_way_open = is_way_open(db, matches);
 	hazards_of_missing(&search);
 	hazards_of_modes(&search);
 	hazards_of_blacklists(&search);

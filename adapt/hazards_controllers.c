@@ -48,11 +48,11 @@ static void check_vmd(struct hazard_search *search, const struct driver_match *m
 	if (has_driver(match))
 		hazard_add(search, HAZARD_NOTE,
 			   "nothing has to be done: v2p puts it into the initramfs",
-			   "disks behind %s (Intel VMD) are reached through the module %s", device,
+			   "disks behind Intel VMD at %s are reached through the module %s", device,
 			   mode->module);
 	else
 		hazard_add(search, hazard_severity_of(search, match), mode->advice,
-			   "disks behind %s (Intel VMD) are reached through the module %s, which "
+			   "disks behind Intel VMD at %s are reached through the module %s, which "
 			   "kernel %s does not load",
 			   device, mode->module, search->kernel->release);
 }

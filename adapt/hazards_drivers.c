@@ -68,7 +68,7 @@ static void add_missing_root(struct hazard_search *search, const struct kernel_f
 				      flavour ? flavour->package : "a kernel that has it");
 
 		if (module->verdict == VERDICT_MISSING)
-			hazard_add(search, search->is_way_open ? HAZARD_RISK : HAZARD_FATAL, advice,
+			hazard_add(search, hazard_severity_of_root(search, module), advice,
 				   "kernel %s has no %s (%s)", search->kernel->release,
 				   module->name, module->why);
 	}
@@ -129,8 +129,9 @@ void hazards_of_blacklists(struct hazard_search *search)
 		const struct root_module *module = &search->matches->root[i];
 
 		if (module->verdict == VERDICT_BLACKLISTED)
-			add_blacklisted(search, HAZARD_FATAL, module->blacklisting, module->name,
-					module->why, module->blacklisted_by);
+			add_blacklisted(search, hazard_severity_of_root(search, module),
+					module->blacklisting, module->name, module->why,
+					module->blacklisted_by);
 	}
 }
 

@@ -12,9 +12,6 @@ struct hazard_search {
 	const struct guest *guest;
 	const struct guest_kernel *kernel;
 	const struct driver_matches *matches;
-	/* The disk is not known, and some storage controller has a driver: a fault of another one
-	 * may not matter. */
-	bool is_way_open;
 	struct hazards *out;
 };
 
@@ -24,6 +21,8 @@ void hazard_add(struct hazard_search *search, enum hazard_severity severity, con
 /* How bad it is that this device does not work. */
 enum hazard_severity hazard_severity_of(const struct hazard_search *search,
 					const struct driver_match *match);
+enum hazard_severity hazard_severity_of_root(const struct hazard_search *search,
+					     const struct root_module *module);
 /* "0000:00:1f.2 (Intel 82801I SATA, 8086:2922)": heap, the caller frees. */
 char *hazard_device(const struct device *device);
 

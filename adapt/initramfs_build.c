@@ -31,15 +31,23 @@ static bool is_root_known(const struct guest *guest)
 	return false;
 }
 
-static int run_tool(struct guest *guest, const struct initramfs_image *image,
+static int run_tool(const struct adaptation *adaptation, const struct initramfs_image *image,
 		    enum initramfs_modules modules, const char *built, struct error *err)
 {
+	struct guest *guest = adaptation->guest;
 	const struct initramfs_ops *ops = initramfs_ops_find(guest);
 	_cleanup_strings_ struct strings argv = {0};
+	_cleanup_error_ struct error failure = {0};
 
 	ops->build(guest, image->kernel, modules, built, &argv);
-	return guest_run(guest, ops->permission, (const char *const *)argv.item, NULL,
-			 BUILD_TIMEOUT_MS, NULL, err);
+	if (guest_run(guest, ops->permission, (const char *const *)argv.item, NULL,
+		      BUILD_TIMEOUT_MS, NULL, &failure) == 0)
+		return 0;
+	if (!ops->fails_lightly || !guest_has(guest, built))
+		return error_set(err, "%s", error_text(&failure));
+	report_warning(adaptation->report, "%s; its image is taken if it holds what is needed",
+		       error_text(&failure));
+	return 0;
 }
 
 static int check_room(const struct guest *guest, const char *built, const char *beside,
@@ -61,7 +69,7 @@ static int build_to_fit(struct adaptation *adaptation, const struct initramfs_im
 	enum initramfs_modules modules = can_list ? adaptation->initramfs : INITRAMFS_MOST;
 	_cleanup_error_ struct error full = {0};
 
-	if (run_tool(guest, image, modules, built, err) < 0)
+	if (run_tool(adaptation, image, modules, built, err) < 0)
 		return -1;
 	if (check_room(guest, built, beside, &full) == 0)
 		return 0;
@@ -70,7 +78,7 @@ static int build_to_fit(struct adaptation *adaptation, const struct initramfs_im
 	report_warning(adaptation->report,
 		       "initramfs of %s: %s; it is built with the drivers of this machine alone",
 		       image->kernel->release, error_text(&full));
-	return run_tool(guest, image, INITRAMFS_LIST, built, err);
+	return run_tool(adaptation, image, INITRAMFS_LIST, built, err);
 }
 
 /* Builds in built, proves it at its place in /boot, and only then replaces the old one. */

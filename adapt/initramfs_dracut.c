@@ -13,6 +13,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "adapt/drivers_db.h"
 #include "adapt/initramfs_settings.h"
 #include "adapt/initramfs_tool.h"
 #include "base/scope.h"
@@ -82,7 +83,7 @@ static bool leaves_out(const char *word, const struct strings *modules)
 		_cleanup_free_ char *begin = string_format("%.*s", (int)length, modules->item[i]);
 		_cleanup_free_ char *stem = string_format("%.*s", (int)length, word);
 
-		if (is_same_module(begin, stem))
+		if (drivers_is_same_module(begin, stem))
 			return true;
 	}
 	return false;

@@ -189,5 +189,6 @@ const struct initramfs_ops initramfs_mkinitcpio = {
 	.refuses = refuses,
 	.find_settings = find_settings,
 	.plan_settings = plan_settings,
+	.fails_lightly = true,
 	.build = build,
 };

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "adapt/drivers_db.h"
 #include "base/scope.h"
 
 /* Where the value begins in "  NAME+=value", or NULL. */
@@ -108,14 +109,6 @@ char *setting_text(const struct setting *setting, const char *word)
 	return string_format("%s=%s in %s", setting->name, word, setting->file);
 }
 
-bool is_same_module(const char *a, const char *b)
-{
-	for (; *a && *b; a++, b++)
-		if (*a != *b && !(strchr("-_", *a) && strchr("-_", *b)))
-			return false;
-	return *a == *b;
-}
-
 char *module_of_file(const char *file)
 {
 	const char *slash = strrchr(file, '/');
@@ -131,7 +124,7 @@ char *module_of_file(const char *file)
 const char *find_module(const struct strings *list, const char *name)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (is_same_module(list->item[i], name))
+		if (drivers_is_same_module(list->item[i], name))
 			return list->item[i];
 	return NULL;
 }

@@ -38,11 +38,9 @@ void settings_release(struct settings *settings);
 /* "NAME=WORD in FILE": heap. */
 char *setting_text(const struct setting *setting, const char *word);
 
-/* "virtio-blk" and "virtio_blk" are one module. */
-bool is_same_module(const char *a, const char *b);
 /* "crc32c_intel" of "kernel/arch/x86/crypto/crc32c-intel.ko.xz": heap. */
 char *module_of_file(const char *file);
-/* The one of list that is this module, or NULL. */
+/* The one of list that is this module ("virtio-blk" is "virtio_blk"), or NULL. */
 const char *find_module(const struct strings *list, const char *name);
 
 #define BLOCK_BEGIN "# BEGIN v2p"

@@ -40,6 +40,8 @@ struct initramfs_ops {
 	/* Adds the settings, also against those found. why: a clause for the first of them. */
 	int (*plan_settings)(const struct initramfs_work *work, struct changes *changes,
 			     const char *why, struct error *err);
+	/* It also fails over what the image may do without: the proof decides on what it made. */
+	bool fails_lightly;
 	bool can_list; /* can it build from a list of modules alone (INITRAMFS_LIST)? */
 	/* The command that writes the image of kernel to the file built. */
 	void (*build)(const struct guest *guest, const struct guest_kernel *kernel,

@@ -72,8 +72,6 @@ static int take_document(json_object *document, struct module_index *index, stru
 		return error_set(err, "its module index is damaged (it gave no answer)");
 	take_answers(answers, index);
 	take_facts(modules, index);
-	index->knows_builtin_aliases =
-		json_object_get_boolean(json_object_object_get(document, "builtin-aliases"));
 	return 0;
 }
 

@@ -36,7 +36,6 @@ struct module_index {
 	size_t answer_count;
 	struct module_fact *fact; /* sorted by name */
 	size_t fact_count;
-	bool knows_builtin_aliases; /* else a device of a built-in driver looks like one without */
 };
 
 /*

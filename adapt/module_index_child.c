@@ -133,13 +133,6 @@ static int ask_all(struct asker *asker, const struct strings *questions, json_ob
 	return 0;
 }
 
-/* An old depmod writes no alias index, and a new one writes an empty one for an old kernel. */
-static bool knows_builtin_aliases(int directory)
-{
-	return faccessat(directory, "modules.builtin.alias.bin", F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       faccessat(directory, "modules.builtin.modinfo", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 int module_index_answer(const struct module_question *question, json_object **out,
 			struct error *err)
 {
@@ -150,8 +143,6 @@ int module_index_answer(const struct module_question *question, json_object **ou
 
 	json_object_object_add(document, "answers", answers);
 	json_object_object_add(document, "modules", asker.modules);
-	json_object_object_add(document, "builtin-aliases",
-			       json_object_new_boolean(knows_builtin_aliases(question->directory)));
 	if (result == 0)
 		result = ask_all(&asker, question->names, answers);
 	module_kmod_close(&asker.kmod);

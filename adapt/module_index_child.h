@@ -5,7 +5,7 @@
 #include "adapt/module_process.h"
 
 /*
- * Answers { "builtin-aliases": bool, "answers": { QUESTION: [NAME…] },
+ * Answers { "answers": { QUESTION: [NAME…] },
  *   "modules": { NAME: { "file", "builtin", "needs": [NAME…] } } }.
  */
 int module_index_answer(const struct module_question *question, json_object **out,

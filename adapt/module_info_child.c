@@ -52,7 +52,7 @@ static int uncompressed(int fd)
 	_cleanup_(release_archive) struct archive *archive = archive_read_new();
 	_cleanup_close_ int memory = memfd_create("module", MFD_CLOEXEC);
 	struct archive_entry *entry;
-	static char buffer[1 << 16];
+	char buffer[1 << 16];
 	uint64_t size = 0;
 	ssize_t n;
 

@@ -174,7 +174,8 @@ static int add_module(struct system *system, const char *name, struct error *err
 		return 0;
 	}
 	entry = pack_build_add_entry(system->build, name, PACK_MODULES);
-	entry->architecture = string_copy(system->guest.architecture);
+	if (*system->guest.architecture)
+		entry->architecture = string_copy(system->guest.architecture);
 	strings_add(&entry->kernels, system->release);
 	if (add_needs(system, entry, fact->name, err) < 0)
 		return -1;

@@ -200,7 +200,7 @@ static bool can_start(struct choosing *choosing, const struct way *way)
 	if (!lacking.count)
 		return true;
 	names = strings_join(&lacking, ", ");
-	strings_addf(&choosing->left, "kernel %s of %s was left out: it has no driver for %s",
+	strings_addf(&choosing->left, "kernel %s of %s was left out: it has nothing for %s",
 		     way->release, way->kernel.pack->place, names);
 	return false;
 }

@@ -96,23 +96,46 @@ void root_chain_add(struct root_chain *chain, const char *module, const char *al
 	strings_add_once(&link->names, module);
 }
 
+/* A VMD domain carries controllers, and these the disks. */
+static bool carries_disks(const struct drivers_db *db, const struct hardware *hardware,
+			  const struct root_chain *chain, size_t index)
+{
+	for (size_t i = 0; i < hardware->device_count; i++) {
+		const struct device *device = &hardware->device[i];
+
+		if (i == index || !chain->is_critical[i] ||
+		    strcmp(drivers_db_role(db, device), "storage") != 0)
+			continue;
+		while ((device = hardware_parent(hardware, device)))
+			if (device == &hardware->device[index])
+				return false;
+	}
+	return true;
+}
+
 /* The disk drivers for what the controllers of the chain carry. */
 static void add_disk_modules(const struct drivers_db *db, const struct hardware *hardware,
 			     struct root_chain *chain)
 {
 	size_t count;
 	const struct disk_module *rows = drivers_db_disk_modules(db, &count);
+	size_t before = chain->link_count;
 
 	for (size_t i = 0; i < hardware->device_count; i++) {
 		const struct device_class *class = drivers_db_class(db, &hardware->device[i]);
 
-		for (size_t j = 0; chain->is_critical[i] && j < count; j++)
+		if (!chain->is_critical[i] || !*class->transport ||
+		    !carries_disks(db, hardware, chain, i))
+			continue;
+		for (size_t j = 0; j < count; j++)
 			if (strcmp(class->transport, rows[j].transport) == 0)
 				root_chain_add(chain, rows[j].module, NULL,
 					       rows[j].need == NEED_REQUIRED ? ROOT_REQUIRED
 									     : ROOT_OPTIONAL,
 					       "disks of %s", rows[j].transport);
 	}
+	for (size_t i = before; i < chain->link_count; i++)
+		chain->link[i].is_of_disk = true;
 }
 
 int root_chain_find(const struct drivers_db *db, const struct hardware *hardware,

@@ -23,6 +23,7 @@ struct root_link {
 	char *why;            /* "file system ext4" */
 	/* false: it is loaded where it exists, and often not needed */
 	bool is_required;
+	bool is_of_disk; /* drives what hangs on a controller, not what lies on the disk */
 };
 
 struct root_chain {

@@ -8,11 +8,11 @@
  * told for its later updates.
  *
  * The new image holds the drivers of all storage (INITRAMFS_MOST), and those of this machine in any
- * case. A list of the latter alone (INITRAMFS_LIST) is a third of the size and a fifth of the time,
- * but it is only as complete as what v2p knows of the way from the processor to the disk and to the
- * keyboard, and searching the image proves no more than that; nor does it start when the disk is
- * moved to another controller. It is for those who restore the same machines every night and have
- * seen them start, and is taken where /boot has no room for the other.
+ * case. A list of the latter alone (INITRAMFS_LIST) is a third or half of the size and a fraction
+ * of the time, but it is only as complete as what v2p knows of the way from the processor to the
+ * disk and to the keyboard, and searching the image proves no more than that; nor does it start
+ * when the disk is moved to another controller. It is for those who restore the same machines every
+ * night and have seen them start, and is taken where /boot has no room for the other.
  *
  * Where a driver pack brings kernels or modules, what is needed is known only when it is in place:
  * then all of this is decided between the packs and the boot loader.

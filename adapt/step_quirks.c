@@ -201,32 +201,58 @@ static int plan_grub(struct work *work, struct error *err)
 	return 0;
 }
 
-/* Appends to each line that begins with prefix what it lacks. */
-static int plan_lines(struct work *work, const char *path, const char *prefix, struct error *err)
+/* Does a line hold kernel arguments? key: "options", or "" where every line does. */
+static bool holds_arguments(const char *line, const char *key)
+{
+	const char *rest = line + strlen(key);
+
+	return has_prefix(line, key) && *line != '#' && (!*key || *rest == ' ' || *rest == '\t') &&
+	       rest[strspn(rest, " \t\r")];
+}
+
+/* Appends arguments to the first line that holds some; the others of a file continue it. */
+static void append_arguments(const char *content, const char *key, const struct strings *arguments,
+			     struct text *out)
+{
+	_cleanup_free_ char *joined = strings_join(arguments, " ");
+	size_t end;
+
+	while (*content) {
+		size_t length = strcspn(content, "\n");
+		_cleanup_free_ char *line = string_format("%.*s", (int)length, content);
+
+		if (holds_arguments(line, key))
+			break;
+		length += content[length] == '\n';
+		text_add_bytes(out, content, length);
+		content += length;
+	}
+	end = strcspn(content, "\n");
+	while (end > 0 && strchr(" \t\r", content[end - 1]))
+		end--;
+	text_add_bytes(out, content, end);
+	text_addf(out, " %s", joined);
+	text_add(out, content + end);
+}
+
+static int plan_lines(struct work *work, const char *path, const char *key, struct error *err)
 {
 	_cleanup_text_ struct text before = {0}, after = {0};
-	_cleanup_strings_ struct strings reasons = {0};
+	_cleanup_strings_ struct strings lines = {0}, words = {0}, arguments = {0}, reasons = {0};
 
 	if (!config_read(work->adaptation, work->changes, path, consequence, &before))
 		return 0;
-	work->argument_files++;
-	for (const char *line = text_string(&before); *line;) {
-		_cleanup_strings_ struct strings words = {0}, arguments = {0};
-		size_t length = strcspn(line, "\n");
-		_cleanup_free_ char *copy = string_format("%.*s", (int)length, line);
-
-		text_add(&after, copy);
-		if (has_prefix(copy, prefix) && copy[strspn(copy, " \t\r")] && *copy != '#') {
-			strings_split(&words, copy, " \t\r\"");
-			list_missing(work, path, &words, &arguments, &reasons);
-		}
-		for (size_t i = 0; i < arguments.count; i++)
-			text_addf(&after, " %s", arguments.item[i]);
-		text_add(&after, line[length] ? "\n" : "");
-		line += length + (line[length] == '\n');
-	}
-	if (!reasons.count)
+	strings_split(&lines, text_string(&before), "\n");
+	for (size_t i = 0; i < lines.count; i++)
+		if (holds_arguments(lines.item[i], key))
+			strings_split(&words, lines.item[i], " \t\r\"");
+	if (!words.count)
 		return 0;
+	work->argument_files++;
+	list_missing(work, path, &words, &arguments, &reasons);
+	if (!arguments.count)
+		return 0;
+	append_arguments(text_string(&before), key, &arguments, &after);
 	return write_file(work, path, &after, &reasons, err);
 }
 

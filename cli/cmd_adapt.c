@@ -73,12 +73,11 @@ enum exit_status command_adapt(const struct options *options, struct output *out
 	}
 	if (adaptation_initramfs(options->initramfs, &request.initramfs, err) < 0)
 		return EXIT_USAGE;
-	if (adaptation_packs(&options->driver_packs, &wanted, &packs, err) < 0)
-		return EXIT_REFUSED;
-	request.packs = packs;
-	if (adaptation_hardware(options, &hardware, err) < 0 ||
+	if (adaptation_packs(&options->driver_packs, &wanted, &packs, err) < 0 ||
+	    adaptation_hardware(options, &hardware, err) < 0 ||
 	    open_guest(options, &guest, err) < 0)
 		return EXIT_REFUSED;
+	request.packs = packs;
 	report_init(&report);
 	status = adapt(&request, &guest, &hardware, &report, output, err);
 	guest_release(&guest);

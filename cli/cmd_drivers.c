@@ -13,7 +13,7 @@
 #include "cli/image.h"
 
 /* What a line of the table has room for on a text screen's 80 columns. */
-enum { MODULE_WIDTH = 15, NAME_WIDTH = 21 };
+enum { MODULE_WIDTH = 15, NAME_WIDTH = 18 };
 
 /* The answer for one kernel. */
 struct kernel_drivers {
@@ -179,9 +179,13 @@ static void render_match(const struct driver_match *match, struct text *out)
 
 	if (device->vendor || device->device)
 		snprintf(id, sizeof(id), "%04x:%04x", device->vendor, device->device);
-	text_addf(out, "  %c %-10.10s %-9s %-16s %-*.*s %.*s\n",
-		  match->is_boot_critical ? '*' : ' ', slot, id, verdict_name(match->verdict),
-		  MODULE_WIDTH, MODULE_WIDTH, module, NAME_WIDTH, device->name ? device->name : "");
+	text_addf(out, "  %c %-13.13s %-9s %-16s ", match->is_boot_critical ? '*' : ' ', slot, id,
+		  verdict_name(match->verdict));
+	if (device->name)
+		text_addf(out, "%-*.*s %.*s\n", MODULE_WIDTH, MODULE_WIDTH, module, NAME_WIDTH,
+			  device->name);
+	else
+		text_addf(out, "%s\n", module);
 }
 
 static bool is_troubled(const struct driver_match *match)
@@ -219,8 +223,8 @@ static void render_root(const struct driver_matches *matches, struct text *out)
 	for (size_t i = 0; i < matches->root_count; i++) {
 		const struct root_module *module = &matches->root[i];
 
-		text_addf(out, "  * %-20s %-16s %-*s %s\n", "", verdict_name(module->verdict),
-			  MODULE_WIDTH, module->name, module->why);
+		text_addf(out, "  * %-23.23s %-16s %s\n", module->why,
+			  verdict_name(module->verdict), module->name);
 	}
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "base/scope.h"
 #include "cli/command.h"
-#include "cli/interrupt.h"
 #include "cli/proposal.h"
 
 /* A program that waits for a document gets one that says why. */
@@ -39,6 +38,5 @@ enum exit_status command_plan(const struct options *options, struct output *outp
 			       "or --profile, which names both");
 		return EXIT_USAGE;
 	}
-	interrupt_catch();
 	return plan_show(options, JOB_PLAN, output, err);
 }

@@ -107,6 +107,7 @@ static enum exit_status restore(const struct options *options, struct job *job,
 
 	if (make_ready(options, job, &proposal, output, report, err) < 0)
 		return refuse(job, report, output, err);
+	interrupt_catch();
 	status = restoration_run(job, proposal.source, &proposal.plan, report, output, err);
 	proposal_compare(&proposal, report);
 	status = remember_force(&proposal, status, err);
@@ -129,7 +130,6 @@ enum exit_status command_restore(const struct options *options, struct output *o
 			       "--profile, which names both");
 		return EXIT_USAGE;
 	}
-	interrupt_catch();
 	if (options->dry_run)
 		return plan_show(options, JOB_RESTORE, output, err);
 	report_init(&report);

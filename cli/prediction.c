@@ -10,7 +10,6 @@
 #include "base/scope.h"
 #include "boot/boot_fit.h"
 #include "boot/default_kernel.h"
-#include "cli/interrupt.h"
 
 enum { KERNELS_LIMIT_SECONDS = 120 }; /* for kernels that do not start by default */
 
@@ -68,7 +67,7 @@ static void add_failure(struct maker *maker, const char *step, const struct erro
 			"the step %s of the adaptation cannot be done: %s", step, error_text(err));
 }
 
-static int plan_steps(struct maker *maker, struct error *err)
+static void plan_steps(struct maker *maker)
 {
 	const struct step_ops *step;
 
@@ -76,13 +75,10 @@ static int plan_steps(struct maker *maker, struct error *err)
 	for (size_t i = 0; (step = adaptation_step(i)); i++) {
 		_cleanup_error_ struct error why_not = {0};
 
-		if (is_interrupted())
-			return error_set(err, "stopped as asked, before anything was written");
 		if (adaptation_plan_step(step, &maker->adaptation, maker->request->adaptation,
 					 &maker->out->changes, &why_not) < 0)
 			add_failure(maker, step->name, &why_not);
 	}
-	return 0;
 }
 
 /* The hazards as they are when the packs have brought what the boot depends on. Of a kernel that is
@@ -233,7 +229,7 @@ static void ask(struct maker *maker, int (*question)(struct maker *, struct erro
 		boot_answer_add(&maker->out->answer, BOOT_UNKNOWN, NULL, "%s", error_text(&err));
 }
 
-static int predict(struct maker *maker, struct error *err)
+static void predict(struct maker *maker)
 {
 	make_view(maker);
 	maker->adaptation = (struct adaptation){
@@ -245,7 +241,6 @@ static int predict(struct maker *maker, struct error *err)
 		.initramfs = maker->request->adaptation->initramfs,
 		.hostname = (char *)maker->request->adaptation->hostname,
 		.packs = maker->request->adaptation->packs,
-		.stop = interrupt_flag(),
 	};
 	maker->out->guest = guest_json(&maker->guest);
 	for (size_t i = 0; i < maker->guest.unmounted.count; i++)
@@ -253,17 +248,14 @@ static int predict(struct maker *maker, struct error *err)
 	ask(maker, find_default);
 	add_kernels(maker);
 	answer_kernel(maker);
-	if (plan_steps(maker, err) < 0)
-		return -1;
+	plan_steps(maker);
 	ask(maker, check_initramfs);
 	ask(maker, check_fit);
-	return 0;
 }
 
 static int open_and_predict(struct maker *maker, struct error *err)
 {
 	_cleanup_error_ struct error why_not = {0};
-	int r;
 
 	if (guest_open_image(maker->request->source, &maker->guest, &why_not) < 0) {
 		boot_answer_add(&maker->out->answer, BOOT_UNKNOWN, NULL,
@@ -271,12 +263,13 @@ static int open_and_predict(struct maker *maker, struct error *err)
 				error_text(&why_not));
 		return 0;
 	}
-	r = predict(maker, err);
+	predict(maker);
 	free(maker->view_disks);
-	/* What stays mounted or active would be in the way of writing. */
-	if (guest_close(&maker->guest, r < 0 ? NULL : err) < 0)
-		return r < 0 ? -1 : error_in(err, "leave the system in the image");
-	return r;
+	/* What stays mounted would be in the way of writing; and what could not be read may have
+	 * looked like something that is not there. */
+	if (guest_close(&maker->guest, err) < 0)
+		return error_in(err, "read the system in the image");
+	return 0;
 }
 
 /* A disk of this machine says nothing about the way to it in another one. */

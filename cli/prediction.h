@@ -50,10 +50,10 @@ struct prediction_request {
 };
 
 /*
- * That the system cannot be read is no error but an answer (BOOT_UNKNOWN, with the reason): a
- * stream, an encrypted root, two systems in one image. An error is one of this program's own
- * tables, or a stop that was asked for. The source must be open and is only read; hardware outlives
- * the prediction.
+ * That there is no system that can be read is no error but an answer (BOOT_UNKNOWN, with the
+ * reason): a stream, an encrypted root, two systems in one image. An error is one of this program's
+ * own tables, or of reading the image. The source must be open and is only read; hardware outlives
+ * the prediction, which is released after an error, too.
  */
 int prediction_make(const struct prediction_request *request, struct prediction *out,
 		    struct error *err);

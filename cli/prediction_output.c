@@ -166,6 +166,13 @@ static void render_warnings(const struct prediction *prediction, struct text *ou
 
 static void render_reasons(const struct boot_answer *answer, struct text *out)
 {
+	static const char *const heads[] = {
+		[BOOT_WILL] = "  note    ",
+		[BOOT_WILL_BUT] = "  but     ",
+		[BOOT_WILL_NOT] = "  fatal   ",
+		[BOOT_UNKNOWN] = "  unknown ",
+	};
+
 	if (answer->count)
 		text_add(out, "\nFor the start\n");
 	for (size_t i = 0; i < answer->count; i++) {
@@ -174,7 +181,7 @@ static void render_reasons(const struct boot_answer *answer, struct text *out)
 			string_format("%s%s%s", reason->what, reason->advice ? ": " : "",
 				      reason->advice ? reason->advice : "");
 
-		fold(out, "  - ", line);
+		fold(out, heads[reason->verdict], line);
 	}
 }
 

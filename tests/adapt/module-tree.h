@@ -100,13 +100,13 @@ static inline int module_enter(void *context, struct error *err)
 	return chdir(context) < 0 ? error_sys(err, errno, "enter %s", (char *)context) : 0;
 }
 
-static inline void module_run(char *directory, const struct strings *argv)
+static inline void module_run(char *place, const struct strings *argv)
 {
 	_cleanup_process_result_ struct process_result result = {0};
 	_cleanup_error_ struct error err = {0};
 	struct process process = {.argv = (const char *const *)argv->item,
 				  .prepare = module_enter,
-				  .context = directory};
+				  .context = place};
 
 	if (process_run(&process, &result, &err) < 0)
 		fail_msg("%s", error_text(&err));
@@ -180,7 +180,7 @@ static inline char *module_tree_make(const struct strings *builtin, bool has_no_
 
 	assert_int_equal(file_read(MODULE_DATA "modules.alias", 1 << 20, &tree.alias, NULL), 0);
 	assert_int_equal(file_read(MODULE_DATA "modules.softdep", 1 << 20, &tree.softdep, NULL), 0);
-	/* Not every set of rows has it. */
+	/* Not every set of rows has these. */
 	file_read(MODULE_DATA "modules.firmware", 1 << 20, &tree.firmware, NULL);
 	assert_int_equal(file_read(MODULE_DATA "modules.dep", 1 << 20, &tree.dep, NULL), 0);
 	assert_int_equal(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/adapt/driver-fixture.h"
 
+#include "adapt/drivers_db.h"
+
 /* "ahci sata_other", or the verdict where no module is to be loaded; the caller frees. */
 static char *verdict(struct fixture *fixture, const struct hardware *hardware, const char *which)
 {
@@ -259,7 +261,7 @@ static void what_is_built_in_needs_no_module(void **state)
 	assert_int_equal(set.missing.count, 0);
 }
 
-static void an_old_index_is_helped_by_the_class_table(void **state)
+static void a_built_in_driver_is_found_by_the_class_table(void **state)
 {
 	_cleanup_(other_release) struct fixture other =
 		other_kernel(need(state), "ahci libahci libata nvme nvme_core", true);
@@ -268,6 +270,32 @@ static void an_old_index_is_helped_by_the_class_table(void **state)
 	assert_verdict(&other, &hardware, "0000:00:1f.2", "builtin");
 	assert_verdict(&other, &hardware, "0000:00:01.0", "builtin");
 	assert_verdict(&other, &hardware, "0000:00:02.0", "e1000e");
+}
+
+static void a_built_in_driver_is_found_by_the_one_that_is_bound_now(void **state)
+{
+	_cleanup_(other_release) struct fixture other =
+		other_kernel(need(state), "virtio_pci virtio_pci_legacy_dev virtio", true);
+	static const char *const modaliases[] = {
+		"pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00", NULL};
+	_cleanup_hardware_ struct hardware hardware = machine(modaliases);
+
+	assert_verdict(&other, &hardware, "dev0", "missing");
+	hardware.device[0].driver = string_copy("virtio-pci");
+	assert_verdict(&other, &hardware, "dev0", "builtin");
+	/* But a module has to match. */
+	free(hardware.device[0].driver);
+	hardware.device[0].driver = string_copy("ahci");
+	assert_verdict(&other, &hardware, "dev0", "missing");
+}
+
+static void vmd_comes_before_ahci(void **state)
+{
+	struct fixture *fixture = need(state);
+	struct device device = {.bus = (char *)"pci", .class = 0x010400};
+
+	assert_true(drivers_db_rank(fixture->db, "vmd", &device) <
+		    drivers_db_rank(fixture->db, "ahci", &device));
 }
 
 /* Asks about an AHCI machine and wants this error. */
@@ -400,7 +428,9 @@ int main(void)
 		cmocka_unit_test(a_controller_without_a_driver_is_said_to_stop_the_boot),
 		cmocka_unit_test(another_controller_without_a_driver_is_no_matter),
 		cmocka_unit_test(what_is_built_in_needs_no_module),
-		cmocka_unit_test(an_old_index_is_helped_by_the_class_table),
+		cmocka_unit_test(a_built_in_driver_is_found_by_the_class_table),
+		cmocka_unit_test(a_built_in_driver_is_found_by_the_one_that_is_bound_now),
+		cmocka_unit_test(vmd_comes_before_ahci),
 		cmocka_unit_test(a_kernel_without_an_index_is_an_error),
 		cmocka_unit_test(an_index_that_is_a_symbolic_link_is_refused),
 		cmocka_unit_test(a_damaged_index_ends_in_an_answer_or_an_error),

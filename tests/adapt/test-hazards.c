@@ -255,14 +255,14 @@ static void vmd_is_a_note_with_its_module_and_fatal_without(void **state)
 	find(fixture);
 	assert_int_equal(fixture->hazards.count, 1);
 	assert_hazard(fixture, 0, HAZARD_NOTE,
-		      "disks behind 0000:00:00.0 (8086:9a0b) (Intel VMD) are reached through the "
+		      "disks behind Intel VMD at 0000:00:00.0 (8086:9a0b) are reached through the "
 		      "module vmd",
 		      "v2p puts it into the initramfs");
 	match->verdict = VERDICT_MISSING;
 	find(fixture);
 	assert_int_equal(fixture->hazards.item[0].severity, HAZARD_FATAL);
 	assert_hazard(fixture, fixture->hazards.count - 1, HAZARD_FATAL,
-		      "disks behind 0000:00:00.0 (8086:9a0b) (Intel VMD) are reached through the "
+		      "disks behind Intel VMD at 0000:00:00.0 (8086:9a0b) are reached through the "
 		      "module vmd, which kernel 6.1.0-37-amd64 does not load",
 		      "VMD");
 }

@@ -80,7 +80,9 @@ static const char *first_driver(const struct driver_matches *matches, const char
 
 		if (strcmp(match->device->slot, slot) != 0)
 			continue;
-		return match->modules.count ? match->modules.item[0] : "missing";
+		if (match->modules.count)
+			return match->modules.item[0];
+		return match->is_required ? "missing" : "none";
 	}
 	return "none";
 }

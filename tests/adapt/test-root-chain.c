@@ -105,6 +105,8 @@ static void the_disk_leads_up_to_the_vmd_domain(void **state)
 	assert_slots(&fixture, "0000:00:0e.0 10000:e0:06.0 10000:e1:00.0");
 	assert_false(fixture.chain.is_way_assumed);
 	assert_link(&fixture, "nvme", true, "disks of nvme");
+	/* VMD is of the RAID class, but what hangs on it is a controller. */
+	assert_null(link_of(&fixture.chain, "sd_mod"));
 	assert_null(link_of(&fixture.chain, "usb_storage"));
 }
 

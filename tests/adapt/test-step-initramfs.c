@@ -400,6 +400,30 @@ static void dracut_builds_and_its_image_is_proven(void **state)
 	assert_int_equal(f->changes.count, 0);
 }
 
+static void an_image_with_complaints_of_mkinitcpio_is_judged_by_what_it_holds(void **state)
+{
+	static const char complains[] = "#!/bin/sh\ncat /new-image > \"$7\"\n"
+					"echo '==> ERROR: module not found: fscache' >&2; exit 1\n";
+	struct fixture *f = *state;
+	_cleanup_free_ char *program = tree_path("/usr/sbin/mkinitramfs");
+
+	unlink(program);
+	tree_program("/usr/bin/env", "#!/bin/sh\nshift\nexec \"$@\"\n");
+	tree_program("/usr/bin/mkinitcpio", complains);
+	tree_file("/etc/mkinitcpio.conf", "HOOKS=(base)\n");
+	open_guest(f);
+	assert_plan(f);
+	assert_applied(f);
+	assert_true(image_holds(f, AHCI));
+	assert_reported(f, "module not found: fscache; its image is taken if it holds what is "
+			   "needed");
+	tree_image("/new-image", "init", "new");
+	tree_image(IMAGE, "init", "old");
+	assert_plan(f);
+	assert_int_equal(apply(f), -1);
+	assert_non_null(strstr(error_text(&f->err), "the new initramfs lacks ahci.ko"));
+}
+
 static void what_leaves_a_driver_out_is_handled_before_the_next_update(void **state)
 {
 	struct fixture *f = *state;
@@ -607,6 +631,7 @@ int main(void)
 		step_test(without_a_tool_the_user_is_told_and_the_check_fails),
 		step_test(unified_kernel_images_are_named),
 		step_test(dracut_builds_and_its_image_is_proven),
+		step_test(an_image_with_complaints_of_mkinitcpio_is_judged_by_what_it_holds),
 		step_test(what_leaves_a_driver_out_is_handled_before_the_next_update),
 		step_test(what_assembled_the_root_in_the_vm_must_be_in_the_new_image),
 		step_test(images_of_kdump_and_rescue_are_told_apart),

@@ -11,7 +11,8 @@
 #define RECORD "/var/lib/v2p/packs.json"
 #define KERNEL_LINES(depends)                                                                      \
 	"kind = package\npackage = linux-image-" NEW_RELEASE "\nversion = 9.9.9-1\n"               \
-	"architecture = all\nbrings-kernel = " NEW_RELEASE "\ndepends = " depends "\n" NIC_LINE
+	"architecture = all\nmodules = ext4 sd_mod\nbrings-kernel = " NEW_RELEASE                  \
+	"\ndepends = " depends "\n" NIC_LINE
 
 static const char *const programs[] = {
 	"/bin/sh",
@@ -85,6 +86,7 @@ static void bench_open(struct bench *bench, void **state)
 	bench->root = string_format("%s/%s", copy, strrchr(bench->fixture->root, '/') + 1);
 	copy_programs(bench->root);
 	tree_text(bench->root, "etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
+	tree_text(bench->root, "etc/fstab", "UUID=1 / ext4 defaults 0 1\n");
 	tree_text(bench->root, "usr/sbin/grub-mkconfig", "for x in /etc/default/grub.d/*.cfg\n");
 	tree_text(bench->root, "var/lib/dpkg/status",
 		  "Package: kmod\nStatus: install ok installed\nMaintainer: nobody\n"
@@ -127,11 +129,21 @@ static size_t plan(struct bench *bench)
 	return bench->changes.count;
 }
 
+static void __attribute__((noreturn)) fail_because(const struct bench *bench)
+{
+	_cleanup_text_ struct text text = {0};
+
+	report_render(&bench->report, REPORT_BRIEF, &text);
+	fail_msg("%s", text_string(&text));
+	abort();
+}
+
 static void apply(struct bench *bench)
 {
 	_cleanup_error_ struct error err = {0};
 
-	assert_true(plan(bench) > 0);
+	if (plan(bench) == 0)
+		fail_because(bench);
 	if (changes_apply(&bench->changes, &bench->adaptation, &err) < 0)
 		fail_msg("%s", error_text(&err));
 }

@@ -144,6 +144,18 @@ static void boot_loader_entries_get_the_arguments(void **state)
 	fixture_close(f);
 }
 
+static void options_over_several_lines_are_one(void **state)
+{
+	struct fixture *f = open_laptop("5.10.0-32-amd64");
+
+	(void)state;
+	fixture_file(f, &step_quirks, "/boot/loader/entries/a.conf",
+		     "# options old\noptions\troot=UUID=1 \r\noptions i8042.nomux\r\noptionsx a\n",
+		     "# options old\noptions\troot=UUID=1 i8042.reset i8042.noloop i8042.nopnp \r\n"
+		     "options i8042.nomux\r\noptionsx a\n");
+	fixture_close(f);
+}
+
 static void a_guest_without_a_place_for_arguments_is_a_warning(void **state)
 {
 	struct fixture *f = open_laptop("5.10.0-32-amd64");
@@ -220,6 +232,7 @@ int main(void)
 		step_test(the_guests_own_value_stays_with_a_warning),
 		step_test(a_drop_in_that_begins_the_arguments_anew_gets_them_too),
 		step_test(boot_loader_entries_get_the_arguments),
+		step_test(options_over_several_lines_are_one),
 		step_test(a_guest_without_a_place_for_arguments_is_a_warning),
 		step_test(modprobe_gets_the_options_of_a_device),
 		step_test(the_guests_own_module_option_stays),

@@ -26,7 +26,7 @@ static inline char *guest_files_make(void)
 	root = module_tree_make(&none, false);
 	tree_text(root, "etc/os-release",
 		  "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (test)\"\n");
-	tree_text(root, "etc/fstab", "UUID=" GUEST_UUID " / ext4 defaults 0 1\n");
+	tree_text(root, "etc/fstab", "/dev/vda1 / ext4 defaults 0 1\n");
 	tree_text(root, "etc/hostname", "vm\n");
 	tree_text(root, "etc/network/interfaces",
 		  "auto lo\niface lo inet loopback\nauto ens3\niface ens3 inet dhcp\n");

@@ -350,6 +350,66 @@ static void detect_prints_a_document_that_it_reads_back(void **state)
 	assert_non_null(strstr(text_string(&second.output), "\"hardware-version\":2"));
 }
 
+static const char machine[] =
+	"{\"hardware-version\": 2, \"firmware\": {\"mode\": \"uefi\", \"bits\": 32, "
+	"\"secure-boot-state\": \"setup\", \"variable-space\": 65536}, "
+	"\"cpu\": \"GenuineIntel\", \"cpu-model\": \"Acme 4000\", "
+	"\"dmi\": {\"vendor\": \"Acme\", \"product\": \"Box\", \"serial\": \"B1\", "
+	"\"family\": \"Boxes for people who have a great many things to put into them\"}, "
+	"\"devices\": [{\"bus\": \"pci\", \"slot\": \"0000:00:1f.2\", \"modalias\": \"pci:\", "
+	"\"driver\": \"ahci\", \"class\": \"010601\", \"vendor\": \"8086\", "
+	"\"device\": \"2922\", \"subsystem-vendor\": \"1028\", "
+	"\"subsystem-device\": \"05cc\", \"revision\": \"02\", \"name\": "
+	"\"Intel Corporation 82801IR/IO/IH (ICH9R/DO/DH) 6 port SATA Controller [AHCI mode]\"}, "
+	"{\"bus\": \"scsi\", \"slot\": \"0:0:0:0\", \"modalias\": \"scsi:t-0x00\", "
+	"\"driver\": \"sd\", \"parent\": \"0000:00:1f.2\"}], "
+	"\"network\": [{\"name\": \"eth0\", \"mac\": \"52:54:00:00:00:01\", "
+	"\"permanent-mac\": \"52:54:00:00:00:01\", \"current-mac\": \"52:54:00:00:00:02\", "
+	"\"slot\": \"0000:01:00.0\", \"driver\": \"e1000e\", \"link\": true}], "
+	"\"displays\": [{\"name\": \"HDMI-A-1\", \"slot\": \"0000:00:02.0\", "
+	"\"monitor\": \"DEL U2415\", \"mode\": \"1920x1200\", \"connected\": true}], "
+	"\"disks\": [{\"path\": \"/dev/sda\", \"model\": \"ACME DISK\", \"serial\": \"S1\", "
+	"\"wwn\": \"0x5000\", \"size\": 1073741824, \"transport\": \"sata\", "
+	"\"by-path\": \"/dev/disk/by-path/pci-0000:00:1f.2-ata-1\", "
+	"\"hangs-on\": \"0:0:0:0\", \"rotational\": true, \"logical-sector\": 512, "
+	"\"physical-sector\": 4096}]}";
+
+static void detect_shows_the_machine_on_80_columns(void **state)
+{
+	static const char *const wanted[] = {
+		"Machine         Acme Box, version -, family Boxes for people who have a great\n"
+		"                many things to put into them, serial B1\n",
+		"Processor       GenuineIntel Acme 4000\n",
+		"UEFI (32 bit), Secure Boot is off, keys can be enrolled (setup\n"
+		"                mode), 64 KiB free for variables\n",
+		"  /dev/sda      1 GiB, sata, rotational, sectors 512/4096\n",
+		"                model ACME DISK, serial S1, wwn 0x5000\n",
+		"                hangs on 0:0:0:0 (sd) < 00:1f.2 (ahci)\n",
+		"                /dev/disk/by-path/pci-0000:00:1f.2-ata-1\n",
+		"  eth0          52:54:00:00:00:01, link, e1000e on 01:00.0\n",
+		"                permanent 52:54:00:00:00:01, in use now 52:54:00:00:00:02\n",
+		"  HDMI-A-1      connected, DEL U2415, 1920x1200 on 00:02.0\n",
+		"  00:1f.2       storage  ahci           8086:2922 02  1028:05cc 010601\n",
+		"                Intel Corporation 82801IR/IO/IH (ICH9R/DO/DH) 6 port SATA\n"
+		"                Controller [AHCI mode]\n",
+		"  0:0:0:0       disk     sd             scsi:t-0x00\n",
+	};
+	_cleanup_process_result_ struct process_result result = {0};
+	_cleanup_strings_ struct strings lines = {0};
+
+	(void)state;
+	assert_int_equal(file_replace("box.json", machine, strlen(machine), 0644, NULL), 0);
+	v2p(&result, "detect", "--hardware", "box.json");
+	expect(&result, 0, "");
+	for (size_t i = 0; i < array_length(wanted); i++)
+		if (!strstr(text_string(&result.output), wanted[i]))
+			fail_msg("no \"%s\" in:\n%s", wanted[i], text_string(&result.output));
+	strings_split(&lines, text_string(&result.output), "\n");
+	for (size_t i = 0; i < lines.count; i++)
+		if (strlen(lines.item[i]) > 80)
+			fail_msg("too long: %s", lines.item[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +439,7 @@ int main(void)
 		cmocka_unit_test(inspect_shows_the_partition_table_as_json),
 		cmocka_unit_test(no_escape_sequence_reaches_the_terminal),
 		cmocka_unit_test(detect_prints_a_document_that_it_reads_back),
+		cmocka_unit_test(detect_shows_the_machine_on_80_columns),
 	};
 
 	return cmocka_run_group_tests(tests, enter_directory, remove_directory);

@@ -79,7 +79,7 @@ static void a_guest_with_the_right_driver_will_boot(void **state)
 	expect_output(&result, MODULE_RELEASE " starts by default: \"Debian\" in "
 					      "/boot/grub/grub.cfg");
 	expect_output(&result, "  loader  grub-bios\n");
-	expect_output(&result, "everything on it is overwritten");
+	expect_output(&result, "  before  no partition table\n");
 	expect_answer(&result, "will boot");
 	expect_untouched("disk");
 }
@@ -160,6 +160,21 @@ static void restore_refuses_what_will_not_boot(void **state)
 	expect(&json, 1, "will not boot because ");
 	expect_output(&json, "will-not-boot");
 	expect_untouched("disk");
+}
+
+static void restore_carries_out_what_the_plan_shows(void **state)
+{
+	_cleanup_process_result_ struct process_result plan = {0}, result = {0};
+
+	need(state);
+	make_disk("disk", 64);
+	v2p(&plan, "plan", "--pci-dump", AHCI, "good.raw", "disk");
+	expect(&plan, 0, "");
+	expect_output(&plan, "  fstab      /etc/fstab: ");
+	v2p(&result, "restore", "--yes", "--pci-dump", AHCI, "good.raw", "disk");
+	expect(&result, 0, "fstab: /etc/fstab\n");
+	expect_output(&result, "[fstab] /etc/fstab: ");
+	assert_null(strstr(text_string(&result.output), "was not in the plan"));
 }
 
 static void a_dry_run_is_the_plan(void **state)
@@ -389,6 +404,7 @@ int main(void)
 		cmocka_unit_test(the_answer_is_about_the_machine),
 		cmocka_unit_test(a_guest_inside_qcow2_is_read_as_well),
 		cmocka_unit_test(restore_refuses_what_will_not_boot),
+		cmocka_unit_test(restore_carries_out_what_the_plan_shows),
 		cmocka_unit_test(a_dry_run_is_the_plan),
 		cmocka_unit_test(a_forced_restore_ends_with_status_4),
 		cmocka_unit_test(a_profile_can_force_it_too),

@@ -40,7 +40,7 @@ static void a_profile_gives_the_answers(void **state)
 	(void)state;
 	assert_int_equal(parse("[Match]\nproduct = OptiPlex*\n[Image]\npath = ../images/a.qcow2\n"
 			       "[Disk]\nrule = smallest\n[Adapt]\nskip = xorg, tools\n"
-			       "force-boot-verdict = yes\ninitramfs = list\n"
+			       "initramfs = list\nforce-boot-verdict = yes\n"
 			       "[Network]\nmode = dhcp\n[Identity]\nhostname = pc-17\n"
 			       "[After]\naction = reboot\n",
 			       &profile, NULL),
