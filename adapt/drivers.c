@@ -54,7 +54,7 @@ static enum verdict verdict_without(const struct device_class *class, const stru
 static void add_needs(const struct module_index *index, const struct module_fact *fact,
 		      struct strings *out)
 {
-	for (size_t i = 0; i < fact->needs.count; i++)
+	for (size_t i = 0; i < fact->needs.count && i < NEEDS_LIMIT; i++)
 		strings_add_once(out, fact->needs.item[i]);
 	for (size_t i = 0; i < out->count; i++) {
 		const struct module_fact *next = module_index_fact(index, out->item[i]);
