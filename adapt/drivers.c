@@ -29,7 +29,8 @@ const char *verdict_name(enum verdict verdict)
 /* What the kernel itself drives, or nobody does, on every machine. */
 static bool is_core(const struct device_class *class)
 {
-	static const char *const roles[] = {"bridge", "system", "memory"};
+	/* usb: of the optional ones, hubs. */
+	static const char *const roles[] = {"bridge", "system", "memory", "usb"};
 
 	for (size_t i = 0; i < array_length(roles); i++)
 		if (strcmp(class->role, roles[i]) == 0)
@@ -173,8 +174,14 @@ static void match_all(const struct matching *matching, struct driver_matches *ou
 	if (!out->item || !out->root)
 		abort();
 	for (size_t i = 0; i < hardware->device_count; i++) {
-		match_device(matching, &hardware->device[i], &out->item[out->count]);
-		out->item[out->count++].is_boot_critical = matching->chain.is_critical[i];
+		struct driver_match *match = &out->item[out->count++];
+
+		match_device(matching, &hardware->device[i], match);
+		match->is_boot_critical = matching->chain.is_critical[i];
+		/* What stands on the way and is not required is part of a device that is. */
+		if (match->is_boot_critical && !match->is_required &&
+		    match->verdict == VERDICT_MISSING)
+			match->verdict = VERDICT_NO_DRIVER_NEEDED;
 	}
 	for (size_t i = 0; i < matching->chain.link_count; i++)
 		match_link(matching, &matching->chain.link[i], out);
