@@ -96,11 +96,12 @@ static void match_device(const struct matching *matching, const struct device *d
 	*out = (struct driver_match){.device = device,
 				     .verdict = VERDICT_NO_DRIVER_NEEDED,
 				     .is_required = class->need == NEED_REQUIRED};
-	if (class->need == NEED_NONE)
-		return;
 	candidates_find(matching->db, &matching->index, &matching->blacklist, device, &candidates);
 	for (size_t i = 0; i < candidates.count; i++)
 		strings_add_once(&out->modules, candidates.item[i].fact->name);
+	/* Sensors and error counters have drivers that bind to a host bridge. */
+	if (class->need == NEED_NONE)
+		return;
 	if (candidates.count == 0) {
 		out->verdict = verdict_without(class, device);
 		return;
