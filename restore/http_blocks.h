@@ -21,8 +21,8 @@
 
 enum {
 	HTTP_BLOCK = 128 << 10,
-	HTTP_BLOCKS_MAX = 112, /* 14 MiB */
-	HTTP_RUN_MAX = 12,     /* blocks of one request: 1.5 MiB */
+	HTTP_BLOCKS_MAX = 80, /* 10 MiB */
+	HTTP_RUN_MAX = 12,    /* blocks of one request: 1.5 MiB */
 };
 
 enum http_block_state { HTTP_BLOCK_EMPTY, HTTP_BLOCK_WANTED, HTTP_BLOCK_FETCHED, HTTP_BLOCK_THERE };

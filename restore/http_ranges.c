@@ -10,7 +10,7 @@
 
 enum { FETCHERS_MAX = 4 };
 
-/* A main file and three siblings fit into 28 MiB. */
+/* A main file and three siblings fit into 20 MiB. */
 static const struct {
 	uint32_t blocks;
 	unsigned int fetchers;
