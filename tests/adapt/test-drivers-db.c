@@ -327,6 +327,7 @@ static void local_rows_win_over_shipped_ones(void **state)
 	struct device device = {.bus = (char *)"pci"};
 
 	(void)state;
+	assert_non_null(local.root);
 	assert_int_equal(drivers_db_rank(db, "xe", &device), 30);
 	assert_int_equal(drivers_db_rank(db, "mine", &device), 20);
 	assert_int_equal(drivers_db_rank(db, "ata_generic", &device), 90);
@@ -339,6 +340,7 @@ static void a_local_row_is_asked_before_shipped_ones(void **state)
 	_cleanup_(release_db) struct drivers_db *db = load();
 
 	(void)state;
+	assert_non_null(local.root);
 	assert_string_equal(package(db, "debian", "", "12", "iwlwifi-7265D-29.ucode"),
 			    "our-firmware");
 	assert_string_equal(package(db, "debian", "", "12", "iwlwifi-8000C-36.ucode"),
@@ -361,6 +363,7 @@ static void a_local_table_takes_rows_out(void **state)
 	_cleanup_free_ char *found = quirks(db, &hardware);
 
 	(void)state;
+	assert_non_null(local.root);
 	assert_string_equal(found, "beeper");
 }
 
@@ -381,6 +384,7 @@ static void assert_local_refused(const char *file, const char *rows, const char 
 	_cleanup_error_ struct error err = {0};
 	struct drivers_db *db = NULL;
 
+	assert_non_null(local.root);
 	assert_int_equal(drivers_db_load(FOLDER, &db, &err), -1);
 	if (!strstr(error_text(&err), message))
 		fail_msg("\"%s\" is not in \"%s\"", message, error_text(&err));
