@@ -23,9 +23,9 @@ struct candidates {
 void candidates_ask(const struct drivers_db *db, const struct device *device,
 		    struct strings *questions);
 /*
- * The index of most kernels (before 6.18) does not tell which devices the drivers that are built in
- * are for. They are found by name: the driver of the whole class, and the one that is bound to the
- * device now.
+ * The index of most kernels does not tell which devices the drivers that are built in are for: it
+ * has their MODULE_ALIAS(), and not their MODULE_DEVICE_TABLE(). They are found by name: the driver
+ * of the whole class, and the one that is bound to the device now.
  */
 void candidates_find(const struct drivers_db *db, const struct module_index *index,
 		     const struct blacklist *blacklist, const struct device *device,

@@ -29,7 +29,8 @@ const char *verdict_name(enum verdict verdict)
 /* What the kernel itself drives, or nobody does, on every machine. */
 static bool is_core(const struct device_class *class)
 {
-	static const char *const roles[] = {"bridge", "system", "memory"};
+	/* usb: of the optional ones, hubs. */
+	static const char *const roles[] = {"bridge", "system", "memory", "usb"};
 
 	for (size_t i = 0; i < array_length(roles); i++)
 		if (strcmp(class->role, roles[i]) == 0)
@@ -54,7 +55,7 @@ static enum verdict verdict_without(const struct device_class *class, const stru
 static void add_needs(const struct module_index *index, const struct module_fact *fact,
 		      struct strings *out)
 {
-	for (size_t i = 0; i < fact->needs.count; i++)
+	for (size_t i = 0; i < fact->needs.count && i < NEEDS_LIMIT; i++)
 		strings_add_once(out, fact->needs.item[i]);
 	for (size_t i = 0; i < out->count; i++) {
 		const struct module_fact *next = module_index_fact(index, out->item[i]);
@@ -95,11 +96,12 @@ static void match_device(const struct matching *matching, const struct device *d
 	*out = (struct driver_match){.device = device,
 				     .verdict = VERDICT_NO_DRIVER_NEEDED,
 				     .is_required = class->need == NEED_REQUIRED};
-	if (class->need == NEED_NONE)
-		return;
 	candidates_find(matching->db, &matching->index, &matching->blacklist, device, &candidates);
 	for (size_t i = 0; i < candidates.count; i++)
 		strings_add_once(&out->modules, candidates.item[i].fact->name);
+	/* Sensors and error counters have drivers that bind to a host bridge. */
+	if (class->need == NEED_NONE)
+		return;
 	if (candidates.count == 0) {
 		out->verdict = verdict_without(class, device);
 		return;
@@ -173,8 +175,14 @@ static void match_all(const struct matching *matching, struct driver_matches *ou
 	if (!out->item || !out->root)
 		abort();
 	for (size_t i = 0; i < hardware->device_count; i++) {
-		match_device(matching, &hardware->device[i], &out->item[out->count]);
-		out->item[out->count++].is_boot_critical = matching->chain.is_critical[i];
+		struct driver_match *match = &out->item[out->count++];
+
+		match_device(matching, &hardware->device[i], match);
+		match->is_boot_critical = matching->chain.is_critical[i];
+		/* What stands on the way and is not required is part of a device that is. */
+		if (match->is_boot_critical && !match->is_required &&
+		    match->verdict == VERDICT_MISSING)
+			match->verdict = VERDICT_NO_DRIVER_NEEDED;
 	}
 	for (size_t i = 0; i < matching->chain.link_count; i++)
 		match_link(matching, &matching->chain.link[i], out);

@@ -160,6 +160,23 @@ static void the_root_of_a_tree_is_judged_too(void **state)
 	assert_string_equal(matches->root[3].name, "sd_mod");
 }
 
+static void a_hub_on_the_way_to_the_root_needs_no_driver(void **state)
+{
+	struct fixture *fixture = need(state);
+	_cleanup_(trial_release) struct trial hub =
+		trial_make(fixture, "usb:v05E3p0608d8536dc09dsc00dp01ic09isc00ip00in00");
+	_cleanup_(trial_release) struct trial reader =
+		trial_make(fixture, "pci:v000010ECd00005287sv0sd0bcFFsc00i00");
+
+	hub.hardware.device[0].vendor = 0x05e3;
+	assert_int_equal(judge(fixture, &hub)->verdict, VERDICT_NO_DRIVER_NEEDED);
+	/* Beside the way, what has no driver is missing, if only optional. */
+	assert_int_equal(judge(fixture, &reader)->verdict, VERDICT_MISSING);
+	assert_false(judge(fixture, &reader)->is_required);
+	reader.hardware.device[0].for_root = true;
+	assert_int_equal(judge(fixture, &reader)->verdict, VERDICT_NO_DRIVER_NEEDED);
+}
+
 /* What drivers_for_boot() says is missing, or lists, for the trial. */
 static struct driver_set boot_set(const struct fixture *fixture, struct trial *trial)
 {
@@ -221,6 +238,7 @@ int main(void)
 		cmocka_unit_test(what_is_loaded_before_is_listed_with_soft_dependencies),
 		cmocka_unit_test(a_module_without_a_signature_is_known),
 		cmocka_unit_test(the_root_of_a_tree_is_judged_too),
+		cmocka_unit_test(a_hub_on_the_way_to_the_root_needs_no_driver),
 		cmocka_unit_test(a_driver_that_is_never_loaded_stops_the_boot),
 		cmocka_unit_test(the_initramfs_gets_what_the_root_needs),
 	};
