@@ -228,23 +228,35 @@ __attribute__((format(printf, 2, 0))) static void say_nothing(enum fuse_log_leve
 	(void)arguments;
 }
 
-/* One request: false when the mount is gone. */
-static bool serve_one(struct fuse_session *session, struct fuse_buf *buffer)
+/* One request: 1, 0 when the mount is gone, or -1. */
+static int serve_one(struct fuse_session *session, struct fuse_buf *buffer, struct error *err)
 {
-	int r = fuse_session_receive_buf(session, buffer);
+	int r;
 
+	do
+		r = fuse_session_receive_buf(session, buffer);
+	while (r == -EINTR);
 	if (r > 0)
 		fuse_session_process_buf(session, buffer);
-	return r > 0 || r == -EINTR;
+	if (fuse_session_exited(session))
+		return 0;
+	return r > 0 ? 1 : error_sys(err, -r, "receive the kernel's requests");
 }
 
+/* Whoever waits for an answer must not wait for ever, whatever happens here. */
 static void *serve(void *context)
 {
 	struct source_mount *mount = context;
+	_cleanup_error_ struct error err = {0};
 	struct fuse_buf buffer = {0};
+	int r;
 
-	while (!fuse_session_exited(mount->session) && serve_one(mount->session, &buffer))
+	while ((r = serve_one(mount->session, &buffer, &err)) > 0)
 		;
+	if (r < 0) {
+		keep_first(mount, &err);
+		umount2(mount->image, MNT_FORCE | MNT_DETACH);
+	}
 	free(buffer.mem);
 	return NULL;
 }
@@ -253,12 +265,12 @@ static void *serve(void *context)
 static int negotiate(struct source_mount *mount, struct error *err)
 {
 	struct fuse_buf buffer = {0};
-	bool is_served = serve_one(mount->session, &buffer);
+	int r = serve_one(mount->session, &buffer, err);
 
 	free(buffer.mem);
-	if (is_served && !fuse_session_exited(mount->session))
-		return 0;
-	return error_set(err, "the kernel's FUSE and libfuse do not understand each other");
+	if (r == 0)
+		return error_set(err, "the kernel's FUSE and libfuse do not understand each other");
+	return r < 0 ? -1 : 0;
 }
 
 /* libfuse complains on standard error of what the end of a mount by force looks like, unless it
