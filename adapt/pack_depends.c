@@ -134,21 +134,6 @@ static int meet_clause(const struct pack_depends *depends, const struct pack_ent
 			 entry->package, clause);
 }
 
-static int close_deb(const struct pack_depends *depends, struct pack_items *out, struct error *err)
-{
-	for (size_t i = 0; i < out->count; i++) {
-		const struct pack_entry *entry = out->item[i].entry;
-
-		if (out->count > CLOSURE_LIMIT)
-			return error_set(err, "package %s needs more than %d others",
-					 out->item[0].entry->package, CLOSURE_LIMIT);
-		for (size_t j = 0; j < entry->depends.count; j++)
-			if (meet_clause(depends, entry, entry->depends.item[j], out, err) < 0)
-				return -1;
-	}
-	return 0;
-}
-
 /* "name" of "name >= 1". */
 static bool has_name(const char *relation, const char *name, size_t length)
 {
@@ -168,12 +153,13 @@ static bool rpm_provides(const struct pack_entry *entry, const char *relation)
 	return false;
 }
 
-static void take_provider(const struct pack_depends *depends, const struct pack_entry *entry,
-			  const char *relation, struct pack_items *out)
+static int take_provider(const struct pack_depends *depends, const struct pack_entry *entry,
+			 const char *relation, struct pack_items *out, struct error *err)
 {
+	(void)err;
 	for (size_t i = 0; i < out->count; i++)
 		if (rpm_provides(out->item[i].entry, relation))
-			return;
+			return 0;
 	for (size_t i = 0; i < packs_count(depends->packs); i++) {
 		const struct pack *pack = packs_get(depends->packs, i);
 
@@ -183,21 +169,8 @@ static void take_provider(const struct pack_depends *depends, const struct pack_
 			if (!is_candidate(depends, other, false) || !rpm_provides(other, relation))
 				continue;
 			pack_items_add(out, (struct pack_item){pack, other, entry});
-			return;
+			return 0;
 		}
-	}
-}
-
-static int close_rpm(const struct pack_depends *depends, struct pack_items *out, struct error *err)
-{
-	for (size_t i = 0; i < out->count; i++) {
-		const struct pack_entry *entry = out->item[i].entry;
-
-		if (out->count > CLOSURE_LIMIT)
-			return error_set(err, "package %s needs more than %d others",
-					 out->item[0].entry->package, CLOSURE_LIMIT);
-		for (size_t j = 0; j < entry->depends.count; j++)
-			take_provider(depends, entry, entry->depends.item[j], out);
 	}
 	return 0;
 }
@@ -205,8 +178,24 @@ static int close_rpm(const struct pack_depends *depends, struct pack_items *out,
 int pack_depends_close(const struct pack_depends *depends, const struct pack *pack,
 		       const struct pack_entry *entry, struct pack_items *out, struct error *err)
 {
+	int (*meet)(const struct pack_depends *, const struct pack_entry *, const char *,
+		    struct pack_items *, struct error *) = take_provider;
+
 	pack_items_add(out, (struct pack_item){pack, entry, NULL});
 	if (entry->kind != PACK_PACKAGE)
 		return 0;
-	return is_deb(entry) ? close_deb(depends, out, err) : close_rpm(depends, out, err);
+	if (is_deb(entry))
+		meet = meet_clause;
+	/* What is added on the way has needs of its own. */
+	for (size_t i = 0; i < out->count; i++) {
+		const struct pack_entry *next = out->item[i].entry;
+
+		if (out->count > CLOSURE_LIMIT)
+			return error_set(err, "package %s needs more than %d others",
+					 entry->package, CLOSURE_LIMIT);
+		for (size_t j = 0; j < next->depends.count; j++)
+			if (meet(depends, next, next->depends.item[j], out, err) < 0)
+				return -1;
+	}
+	return 0;
 }

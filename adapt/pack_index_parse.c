@@ -241,9 +241,10 @@ static int take_head(struct parse *parse, const char *name, const char *value)
 		return error_set(parse->err,
 				 "unknown key %s in [" PACK_INDEX_SECTION "]: it has format, name",
 				 name);
+	/* A ";" behind a space begins a comment, so that the name would not be read as written. */
 	for (const char *c = value; *c; c++)
-		if (iscntrl((unsigned char)*c))
-			return error_set(parse->err, "the name has control characters");
+		if (iscntrl((unsigned char)*c) || *c == ';')
+			return error_set(parse->err, "the name has control characters or a \";\"");
 	free(parse->index->name);
 	parse->index->name = string_copy(value);
 	return 0;

@@ -6,10 +6,12 @@
 
 #include "adapt/pack_store.h"
 #include "base/scope.h"
+#include "restore/http.h"
+#include "restore/image_file.h"
 #include "restore/local_copy.h"
 #include "restore/signature.h"
 
-enum { SIGNATURE_LIMIT = 1 << 20 };
+enum { SIGNATURE_LIMIT = 1 << 20, KEY_LIMIT = 4 << 20 };
 
 struct packs {
 	struct pack *item;
@@ -92,8 +94,33 @@ static int open_pack(const char *place, const struct packs_options *options, str
 	return 0;
 }
 
-int packs_open(const struct strings *places, const struct packs_options *options,
-	       struct packs **out, struct error *err)
+/* A key on a web server, as a profile from there names it, becomes a file. */
+static int fetch_key(struct packs_options *options, struct local_copy *copy, struct error *err)
+{
+	const struct image_file_options how = {.ca_file = options->ca_file};
+	_cleanup_image_file_ struct image_file *file = NULL;
+	_cleanup_text_ struct text content = {0};
+	size_t got = 0;
+
+	if (!options->key || !http_is_url(options->key))
+		return 0;
+	if (image_file_open(options->key, &how, &file, err) < 0)
+		return -1;
+	do {
+		char *at = text_reserve(&content, SIGNATURE_LIMIT);
+
+		if (image_file_next(file, at, SIGNATURE_LIMIT, &got, err) < 0)
+			return -1;
+		content.length += got;
+		if (content.length > KEY_LIMIT)
+			return error_set(err, "it is larger than %d bytes", KEY_LIMIT);
+	} while (got > 0);
+	options->key = copy->path;
+	return local_copy_save(copy, &content, err);
+}
+
+static int open_all(const struct strings *places, const struct packs_options *options,
+		    struct packs **out, struct error *err)
 {
 	_cleanup_packs_ struct packs *packs = calloc(1, sizeof(*packs));
 
@@ -112,6 +139,17 @@ int packs_open(const struct strings *places, const struct packs_options *options
 	}
 	*out = steal(&packs);
 	return 0;
+}
+
+int packs_open(const struct strings *places, const struct packs_options *options,
+	       struct packs **out, struct error *err)
+{
+	_cleanup_local_copy_ struct local_copy key = {0};
+	struct packs_options local = *options;
+
+	if (fetch_key(&local, &key, err) < 0)
+		return error_in(err, "key of driver packs");
+	return open_all(places, &local, out, err);
 }
 
 void packs_close(struct packs *packs)

@@ -18,7 +18,8 @@
 #include "base/text.h"
 
 struct packs_options {
-	const char *key; /* every pack must be signed with it; or NULL: signatures are ignored */
+	/* Path or URL; every pack must be signed with it. NULL: signatures are not looked at. */
+	const char *key;
 	const char *ca_file; /* certificates (PEM) to trust for https, or NULL: the system's */
 };
 

@@ -71,6 +71,8 @@ static void every_mistake_is_refused_with_its_line_and_a_reason(void **state)
 		{"[Pack]\nformat = 2\n", "i: line 2: format = 2: this v2p reads format 1"},
 		{"[Pack]\ncolour = red\n",
 		 "i: line 2: unknown key colour in [Pack]: it has format, name"},
+		{"[Pack]\nformat = 1\nname = a;b\n",
+		 "i: line 3: the name has control characters or a \";\""},
 		{"[a]\nkind = modules\n", "i: line 2: a pack begins with [Pack] and format = 1"},
 		{HEAD "[a/b]\nkind = modules\n",
 		 "i: line 5: [a/b] is no label of an entry: at most 48 letters, digits, spaces and "

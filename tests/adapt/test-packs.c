@@ -243,6 +243,36 @@ static void a_signature_of_minisign_proves_the_index(void **state)
 		       "does not fit: the data is not what was signed");
 }
 
+static void a_key_may_be_on_a_web_server(void **state)
+{
+	_cleanup_pack_tree_ struct pack_tree tree = {0};
+	_cleanup_packs_ struct packs *packs = NULL;
+	_cleanup_error_ struct error err = {0};
+	_cleanup_strings_ struct strings places = {0};
+	_cleanup_free_ char *key = NULL, *other = NULL;
+	struct http_server *server;
+
+	(void)state;
+	if (!has("minisign"))
+		skip();
+	make_pack(&tree);
+	shell(tree.root, "cd $1; " MAKE_KEY("key") MAKE_KEY(
+				 "other") "minisign -S -s key.sec -m pack/v2p-pack.ini >/dev/null");
+	server = malloc(sizeof(*server));
+	server_start(server, answer_file, (const uint8_t *)tree.root, 1);
+	key = string_format("http://127.0.0.1:%u/key.pub", server->port);
+	other = string_format("http://127.0.0.1:%u/other.pub", server->port);
+	strings_addf(&places, "%s/pack", tree.root);
+	if (packs_open(&places, &(struct packs_options){.key = key}, &packs, &err) < 0)
+		fail_msg("%s", error_text(&err));
+	packs_close(steal(&packs));
+	assert_int_equal(packs_open(&places, &(struct packs_options){.key = other}, &packs, &err),
+			 -1);
+	assert_non_null(strstr(error_text(&err), "was made with another key than"));
+	server_stop(server);
+	free(server);
+}
+
 static void a_signature_of_openpgp_proves_the_index(void **state)
 {
 	_cleanup_pack_tree_ struct pack_tree tree = {0};
@@ -274,6 +304,7 @@ int main(void)
 		cmocka_unit_test(a_file_of_another_size_or_content_is_refused),
 		cmocka_unit_test(an_archive_without_end_is_refused),
 		cmocka_unit_test(a_signature_of_minisign_proves_the_index),
+		cmocka_unit_test(a_key_may_be_on_a_web_server),
 		cmocka_unit_test(a_signature_of_openpgp_proves_the_index),
 	};
 

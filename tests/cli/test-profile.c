@@ -40,7 +40,9 @@ static void a_profile_gives_the_answers(void **state)
 	(void)state;
 	assert_int_equal(parse("[Match]\nproduct = OptiPlex*\n[Image]\npath = ../images/a.qcow2\n"
 			       "[Disk]\nrule = smallest\n[Adapt]\nskip = xorg, tools\n"
-			       "initramfs = list\nforce-boot-verdict = yes\n"
+			       "initramfs = list\ndriver-pack = ../packs/lab.tar http://x/packs/\n"
+			       "driver-pack-key = lab.pub\n"
+			       "force-boot-verdict = yes\n"
 			       "[Network]\nmode = dhcp\n[Identity]\nhostname = pc-17\n"
 			       "[After]\naction = reboot\n",
 			       &profile, NULL),
@@ -49,6 +51,9 @@ static void a_profile_gives_the_answers(void **state)
 	assert_string_equal(profile.rule, "smallest");
 	assert_string_equal(profile.skip, "xorg, tools");
 	assert_string_equal(profile.initramfs, "list");
+	assert_string_equal(profile.driver_pack,
+			    "/media/profiles/../packs/lab.tar http://x/packs/");
+	assert_string_equal(profile.driver_pack_key, "/media/profiles/lab.pub");
 	assert_true(profile.adapt);
 	assert_int_equal(profile.network, NETWORK_DHCP);
 	assert_string_equal(profile_get(&profile, "adapt.force-boot-verdict"), "yes");
