@@ -40,9 +40,9 @@ static void a_profile_gives_the_answers(void **state)
 	(void)state;
 	assert_int_equal(parse("[Match]\nproduct = OptiPlex*\n[Image]\npath = ../images/a.qcow2\n"
 			       "[Disk]\nrule = smallest\n[Adapt]\nskip = xorg, tools\n"
-			       "initramfs = list\nforce-boot-verdict = yes\n"
-			       "driver-pack = ../packs/lab.tar http://x/packs/\n"
+			       "initramfs = list\ndriver-pack = ../packs/lab.tar http://x/packs/\n"
 			       "driver-pack-key = lab.pub\n"
+			       "force-boot-verdict = yes\n"
 			       "[Network]\nmode = dhcp\n[Identity]\nhostname = pc-17\n"
 			       "[After]\naction = reboot\n",
 			       &profile, NULL),
