@@ -36,9 +36,8 @@ struct device {
 };
 
 struct nic {
-	char *name; /* as the rescue kernel calls it */
-	char *mac;  /* lower case: what it is known by, the permanent one where the driver tells it
-		     */
+	char *name;          /* as the rescue kernel calls it */
+	char *mac;           /* lower case: permanent_mac where it is known, else current_mac */
 	char *current_mac;   /* in use now; NULL when unknown */
 	char *permanent_mac; /* that the card was made with; NULL when the driver does not tell */
 	char *slot;          /* of the device it hangs on; NULL when unknown */

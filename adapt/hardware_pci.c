@@ -155,13 +155,26 @@ int hardware_scan_pci(const char *root, struct hardware *hardware, struct error 
 }
 
 /*
- * Virtio 1.2, 4.1.2: transitional functions are 0x1000 to 0x103f and carry the type as subsystem
- * id, others are 0x1040 plus the type. Name and driver are those of a device nobody has seen.
+ * Virtio 1.2, 4.1.2: functions from 0x1040 on have the type in their id; transitional ones below
+ * have it as subsystem id, and where that is not known the id itself stands for one (5).
  */
+static unsigned int virtio_type(const struct device *pci)
+{
+	static const unsigned int types[] = {1, 2, 5, 3, 8, 4, 0, 0, 0, 9};
+	unsigned int id = pci->device - 0x1000U;
+
+	if (pci->device >= 0x1040)
+		return pci->device - 0x1040U;
+	if (pci->subsystem_device || id >= array_length(types))
+		return pci->subsystem_device;
+	return types[id];
+}
+
+/* Name and driver are those of a device nobody has seen. */
 static void add_virtio(struct hardware *hardware, size_t function)
 {
 	const struct device *pci = &hardware->device[function];
-	unsigned int type = pci->device >= 0x1040 ? pci->device - 0x1040 : pci->subsystem_device;
+	unsigned int type = virtio_type(pci);
 	char *slot = string_format("%s/virtio", pci->slot);
 	struct device *device = hardware_add_device(hardware);
 

@@ -127,8 +127,6 @@ static int finish_device(struct checker *checker)
 
 static int start_device(struct checker *checker, const struct pci_slot *slot)
 {
-	_cleanup_free_ char *name = pci_slot_format(slot);
-
 	if (finish_device(checker) < 0)
 		return -1;
 	if (++checker->devices > DEVICE_LIMIT)

@@ -18,7 +18,7 @@ static size_t find_break(const char *line, size_t room)
 	size_t start = strspn(line, " ");
 	size_t at = room;
 
-	while (at > start && line[at] != ' ')
+	while (at > start && (line[at] != ' ' || line[at - 1] == ' '))
 		at--;
 	if (at > start)
 		return at;

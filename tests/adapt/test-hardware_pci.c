@@ -58,6 +58,20 @@ static void a_virtio_function_gives_its_virtio_device(void **state)
 	assert_string_equal(hardware.device[1].modalias, "virtio:d00000002v00001AF4");
 }
 
+static void a_listed_virtio_function_gives_its_virtio_device(void **state)
+{
+	_cleanup_hardware_ struct hardware hardware =
+		read_text("00:04.0 SCSI storage controller [0100]: Virtio block [1af4:1001]\n"
+			  "00:05.0 SCSI storage controller [0100]: Virtio SCSI [1af4:1048]\n");
+
+	(void)state;
+	assert_string_equal(find(&hardware, "0000:00:04.0/virtio")->modalias,
+			    "virtio:d00000002v00001AF4");
+	assert_string_equal(find(&hardware, "0000:00:04.0/virtio")->parent, "0000:00:04.0");
+	assert_string_equal(find(&hardware, "0000:00:05.0/virtio")->modalias,
+			    "virtio:d00000008v00001AF4");
+}
+
 static void a_dump_tells_the_bridge_above_a_device(void **state)
 {
 	static const char rest[] = "10: 00 00 00 00 00 00 00 00 00 01 01 00 00 00 00 00\n"
@@ -186,6 +200,7 @@ int main(void)
 		cmocka_unit_test(a_dump_gives_the_modaliases_of_the_kernel),
 		cmocka_unit_test(a_dump_tells_the_revision),
 		cmocka_unit_test(a_virtio_function_gives_its_virtio_device),
+		cmocka_unit_test(a_listed_virtio_function_gives_its_virtio_device),
 		cmocka_unit_test(a_dump_tells_the_bridge_above_a_device),
 		cmocka_unit_test(a_listing_tells_class_ids_and_driver),
 		cmocka_unit_test(a_listing_without_interfaces_has_the_usual_ones),
