@@ -104,13 +104,11 @@ static void add_blacklisted(struct hazard_search *search, enum hazard_severity s
 			    enum blacklisting how, const char *module, const char *purpose,
 			    const char *by)
 {
-	_cleanup_free_ char *advice = string_format("take it out of the image: %s", by);
-
 	/* v2p names what the root needs to the initramfs, and then such a rule does not hold. */
 	if (how == BLACKLIST_AUTOMATIC && severity == HAZARD_FATAL)
 		severity = HAZARD_RISK;
-	hazard_add(search, severity, advice, "%s, which drives %s, is blacklisted: %s", module,
-		   purpose, by);
+	hazard_add(search, severity, "take that out of the image",
+		   "%s, which drives %s, is blacklisted: %s", module, purpose, by);
 }
 
 void hazards_of_blacklists(struct hazard_search *search)

@@ -193,7 +193,7 @@ static void a_blacklist_is_as_bad_as_it_is_strict(void **state)
 	assert_hazard(fixture, 0, HAZARD_FATAL,
 		      "ahci, which drives 0000:00:00.0 (8086:2922), is blacklisted: "
 		      "module_blacklist on the kernel command line in /boot/grub/grub.cfg",
-		      "take it out of the image");
+		      "take that out of the image");
 	match->blacklisting = BLACKLIST_AUTOMATIC;
 	find(fixture);
 	assert_int_equal(fixture->hazards.item[0].severity, HAZARD_RISK);
@@ -310,7 +310,7 @@ static void a_kernel_older_than_the_hardware_says_so(void **state)
 	struct fixture *fixture = *state;
 
 	set_release(fixture, "4.9.0-19-amd64");
-	add(fixture, 0x020000, 0x8086, 0x15f3, VERDICT_MISSING, "igc")->modules.count = 0;
+	add(fixture, 0x020000, 0x8086, 0x15f3, VERDICT_MISSING, NULL);
 	find(fixture);
 	assert_int_equal(fixture->hazards.count, 1);
 	assert_non_null(strstr(fixture->hazards.item[0].what,
