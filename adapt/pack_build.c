@@ -91,7 +91,7 @@ struct pack_entry *pack_build_add_entry(struct pack_build *build, const char *la
 
 static bool is_useful(const char *alias)
 {
-	if (!strchr(alias, ':') || strchr(alias, ' '))
+	if (!strchr(alias, ':') || strpbrk(alias, " ;"))
 		return false;
 	for (size_t i = 0; i < array_length(useless); i++)
 		if (has_prefix(alias, useless[i]))

@@ -106,11 +106,20 @@ static int take_distribution(struct pack_entry *entry, char *value, struct error
 	return 0;
 }
 
+/* Printable, and nothing that could begin a comment when it is written. */
+static bool is_pattern(const char *glob)
+{
+	for (const char *c = glob; *c; c++)
+		if (!isgraph((unsigned char)*c) || (unsigned char)*c >= 0x7f || *c == ';')
+			return false;
+	return isalpha((unsigned char)*glob) && strchr(glob, ':');
+}
+
 static int take_modalias(struct pack_entry *entry, char *value, struct error *err)
 {
 	const char *glob = next_word(&value), *module = string_trim(value);
 
-	if (!strchr(glob, ':') || (*module && !is_word(module, "_-.+")))
+	if (!is_pattern(glob) || (*module && !is_word(module, "_-.+")))
 		return error_set(err, "modalias wants a pattern and maybe the module that drives "
 				      "it: pci:v00008086d00002922sv*sd*bc*sc*i* ahci");
 	pack_pairs_add(&entry->modaliases, glob, *module ? module : NULL);
