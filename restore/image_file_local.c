@@ -80,8 +80,7 @@ static int local_open_sibling(const struct image_file *file, const char *name,
 		return -1;
 	fd = (int)syscall(SYS_openat2, directory, name, &how, sizeof(how));
 	if (fd < 0)
-		return error_sys(err, errno, "open %s, which it names, in its directory",
-				 name);
+		return error_sys(err, errno, "open %s, which it names, in its directory", name);
 	path = string_format("%.*s%s", slash ? (int)(slash - file->name) + 1 : 0, file->name, name);
 	return image_file_open_fd(fd, path, out, err);
 }

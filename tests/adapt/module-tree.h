@@ -104,9 +104,8 @@ static inline void module_run(char *place, const struct strings *argv)
 {
 	_cleanup_process_result_ struct process_result result = {0};
 	_cleanup_error_ struct error err = {0};
-	struct process process = {.argv = (const char *const *)argv->item,
-				  .prepare = module_enter,
-				  .context = place};
+	struct process process = {
+		.argv = (const char *const *)argv->item, .prepare = module_enter, .context = place};
 
 	if (process_run(&process, &result, &err) < 0)
 		fail_msg("%s", error_text(&err));
