@@ -120,8 +120,7 @@ static void consider(struct adaptation *adaptation, const struct changes *change
 	*why = reason_to_build(adaptation->guest, decision->changed, &image);
 	decision->rebuilds += *why != NULL;
 	for (size_t i = 0; i < image.set.missing.count; i++)
-		report_warning(adaptation->report, "kernel %s: %s", kernel->release,
-			       image.set.missing.item[i]);
+		report_warning(adaptation->report, "%s", image.set.missing.item[i]);
 	collect(decision, &image);
 }
 

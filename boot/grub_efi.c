@@ -10,6 +10,7 @@
  */
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/scope.h"
@@ -192,10 +193,30 @@ static int write_entry(struct adaptation *adaptation, const struct change *chang
 	return 0;
 }
 
-/* This machine's variables are this machine's only. */
-static bool has_variables(const struct adaptation *adaptation)
+/* A disk in a regular file, of which this machine knows nothing, is started by another one. What an
+ * image's system lies in while it is only read is a file as well, and stands for the disk. */
+static bool is_in_file(const struct adaptation *adaptation)
 {
-	return adaptation->hardware->is_live && adaptation->hardware->is_uefi;
+	const struct guest *guest = adaptation->guest;
+	const struct disks *disks = &adaptation->hardware->disks;
+	struct stat st;
+
+	if (guest->image || !guest->disk || stat(guest->disk, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	for (size_t i = 0; i < disks->count; i++)
+		if (strcmp(disks->item[i].path, guest->disk) == 0)
+			return false;
+	return true;
+}
+
+/* Why the firmware's variables are none of this disk's business; NULL: they are. */
+static const char *no_variables(const struct adaptation *adaptation)
+{
+	if (!adaptation->hardware->is_live || !adaptation->hardware->is_uefi)
+		return "none is made: the hardware is not this machine's";
+	return is_in_file(adaptation)
+		       ? "none is made: the disk is a file, which this machine does not start from"
+		       : NULL;
 }
 
 static char *describe_plan(const struct efi_entry_plan *plan)
@@ -222,9 +243,8 @@ static int plan_entry(struct adaptation *adaptation, const struct esp *esp, stru
 	_cleanup_free_ char *what = NULL, *why = NULL;
 
 	(void)err;
-	if (!has_variables(adaptation)) {
-		report_fact_string(adaptation->report, "firmware-entry",
-				   "none is made: the hardware is not this machine's");
+	if (no_variables(adaptation)) {
+		report_fact_string(adaptation->report, "firmware-entry", no_variables(adaptation));
 		return 0;
 	}
 	if (!esp->loader) {
@@ -268,7 +288,7 @@ static void verify_entry(struct adaptation *adaptation, const struct esp *esp)
 	_cleanup_free_ char *name = NULL;
 	bool ok;
 
-	if (!has_variables(adaptation))
+	if (no_variables(adaptation))
 		return;
 	if (make_entry_plan(adaptation, esp, &entries, &plan, &reason) < 0) {
 		report_check(adaptation->report, false, "the firmware has an entry for this disk",

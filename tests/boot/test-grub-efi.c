@@ -191,6 +191,18 @@ static void another_machine_gets_no_firmware_entry(void **state)
 	assert_report(&machine, "none is made: the hardware is not this machine's");
 }
 
+static void a_disk_in_a_file_gets_no_firmware_entry(void **state)
+{
+	_cleanup_machine_ struct machine machine;
+
+	(void)state;
+	machine_init_uefi(&machine);
+	machine.hardware.disks.count = 0;
+	apply(&machine);
+	assert_int_equal(machine.changes.count, 1);
+	assert_report(&machine, "which this machine does not start from");
+}
+
 static void an_entry_that_is_lost_fails_the_check(void **state)
 {
 	_cleanup_machine_ struct machine machine;
@@ -306,6 +318,7 @@ static int run_group(void)
 		test(a_shim_with_its_fallback_program_is_complete),
 		test(a_search_for_another_disk_is_corrected),
 		test(another_machine_gets_no_firmware_entry),
+		test(a_disk_in_a_file_gets_no_firmware_entry),
 		test(an_entry_that_is_lost_fails_the_check),
 		test(an_esp_outside_the_disk_has_no_entry_but_a_warning),
 		test(an_esp_without_loader_gets_one_from_the_package),
