@@ -186,6 +186,14 @@ static void names_of_partitions(const struct guest *guest, const struct guest_mo
 		out->resume = string_format("UUID=%s", swap);
 }
 
+/* In an image no volume is active: what it is mounted from does not tell its name. */
+static char *volume_name(const char *volume)
+{
+	_cleanup_free_ char *device = string_format("/dev/%s", volume);
+
+	return mapper_name(device);
+}
+
 int grub_names_make(const struct guest *guest, const struct changes *changes,
 		    struct grub_names *out, struct error *err)
 {
@@ -196,7 +204,9 @@ int grub_names_make(const struct guest *guest, const struct changes *changes,
 		if (guest->mount[i].uuid)
 			strings_add_once(&out->uuids, guest->mount[i].uuid);
 	names_of_partitions(guest, root, out);
-	if (root && root->device && !root->partition)
+	if (root && root->volume)
+		out->root = volume_name(root->volume);
+	else if (root && root->device && !root->partition)
 		out->root = mapper_name(root->device);
 	else if (root && root->uuid)
 		out->root = string_format("UUID=%s", root->uuid);

@@ -146,6 +146,12 @@ static void paths_begin_at_the_boot_file_system(void **state)
 	assert_problem(&machine, "linux /vmlinuz-6.1 root=/dev/vg/root\n", "");
 	assert_problem(&machine, "linux /vmlinuz-6.1 root=/dev/mapper/other-root\n",
 		       "root=/dev/mapper/other-root is not the root file system of this disk");
+	/* As an image has it: a loop device stands for the volume. */
+	machine.mount[0].device = (char *)"/dev/loop7";
+	machine.mount[0].volume = (char *)"v-g/root";
+	assert_problem(&machine,
+		       "linux /vmlinuz-6.1 root=/dev/mapper/v--g-root\ninitrd /initrd.img-6.1\n",
+		       "");
 }
 
 static void wrong_names_are_corrected_and_nothing_else(void **state)
