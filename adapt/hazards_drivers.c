@@ -49,13 +49,16 @@ static void add_group(struct hazard_search *search, const struct kernel_flavour 
 	if (!group->devices.count)
 		return;
 	if (flavour) {
-		advice = string_format("install the package %s in the image", flavour->package);
+		advice = string_format("install the package %s in the image, or restore with a "
+				       "driver pack that holds it (--driver-pack)",
+				       flavour->package);
 		hazard_add(search, group->severity, advice, "kernel %s has no driver for %s: %s",
 			   search->kernel->release, devices, flavour->reason);
 		return;
 	}
 	hazard_add(search, group->severity,
-		   "install a kernel that has one, or the module, in the image",
+		   "install a kernel that has one, or the module, in the image, or restore with a "
+		   "driver pack that brings it (--driver-pack)",
 		   "kernel %s has no driver for %s", search->kernel->release, devices);
 }
 

@@ -162,7 +162,8 @@ static void a_cloud_kernel_names_the_package_of_the_full_one(void **state)
 			       "kernel 6.1.0-37-cloud-amd64 has no driver for 0000:00:00.0 "
 			       "(8086:2922): "));
 	assert_string_equal(fixture->hazards.item[0].advice,
-			    "install the package linux-image-amd64 in the image");
+			    "install the package linux-image-amd64 in the image, or restore with a "
+			    "driver pack that holds it (--driver-pack)");
 }
 
 static void a_part_of_the_root_that_the_kernel_lacks_is_fatal(void **state)
@@ -334,7 +335,8 @@ static void hazards_become_json(void **state)
 	assert_string_equal(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
 			    "[{\"severity\":\"fatal\",\"what\":\"kernel 6.1.0-37-amd64 has no "
 			    "driver for 0000:00:00.0 (9999:0002)\",\"advice\":\"install a kernel "
-			    "that has one, or the module, in the image\"}]");
+			    "that has one, or the module, in the image, or restore with a driver "
+			    "pack that brings it (--driver-pack)\"}]");
 	json_object_put(json);
 }
 
