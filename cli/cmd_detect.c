@@ -76,20 +76,28 @@ static void render_firmware(const struct hardware *hardware, struct text *out)
 	if (hardware->efi_variable_space)
 		text_addf(&line, ", %s free for variables", space);
 	add_line(out, "Firmware        %s", text_string(&line));
-	add_line(out, "                version %s of %s", string_or_dash(hardware->dmi_bios),
-		 string_or_dash(hardware->dmi_bios_date));
+	if (hardware->dmi_bios)
+		add_line(out, "                version %s of %s", hardware->dmi_bios,
+			 string_or_dash(hardware->dmi_bios_date));
 }
 
 static void render_machine(const struct hardware *hardware, struct text *out)
 {
-	add_line(out, "Machine         %s %s, version %s, family %s, serial %s",
-		 string_or_dash(hardware->dmi_vendor), string_or_dash(hardware->dmi_product),
-		 string_or_dash(hardware->dmi_version), string_or_dash(hardware->dmi_family),
-		 string_or_dash(hardware->dmi_serial));
-	add_line(out, "Board           %s %s", string_or_dash(hardware->dmi_board_vendor),
-		 string_or_dash(hardware->dmi_board));
-	add_line(out, "Processor       %s %s", string_or_dash(hardware->cpu_vendor),
-		 string_or_dash(hardware->cpu_model));
+	if (!hardware->dmi_vendor && !hardware->dmi_product)
+		add_line(out, "Machine         not known: it has no DMI, or a list of devices "
+			      "stands for it");
+	else
+		add_line(
+			out, "Machine         %s %s, version %s, family %s, serial %s",
+			string_or_dash(hardware->dmi_vendor), string_or_dash(hardware->dmi_product),
+			string_or_dash(hardware->dmi_version), string_or_dash(hardware->dmi_family),
+			string_or_dash(hardware->dmi_serial));
+	if (hardware->dmi_board_vendor || hardware->dmi_board)
+		add_line(out, "Board           %s %s", string_or_dash(hardware->dmi_board_vendor),
+			 string_or_dash(hardware->dmi_board));
+	if (hardware->cpu_vendor || hardware->cpu_model)
+		add_line(out, "Processor       %s %s", string_or_dash(hardware->cpu_vendor),
+			 string_or_dash(hardware->cpu_model));
 	render_firmware(hardware, out);
 }
 
@@ -191,24 +199,46 @@ static void render_device(const struct device *device, const struct drivers_db *
 		add_line(out, "%*s%s", INDENT, "", device->name);
 }
 
-static void render_devices(const struct hardware *hardware, const struct drivers_db *db,
-			   struct text *out)
+/* What nobody gave a role is of interest to programs only. */
+static void render_others(const struct hardware *hardware, const struct drivers_db *db,
+			  struct text *out)
 {
-	_cleanup_text_ struct text pci = {0}, others = {0};
+	size_t left_out = 0;
 
+	add_line(out, "\nOther devices   role     driver         alias");
 	for (size_t i = 0; i < hardware->device_count; i++) {
 		const struct device *device = &hardware->device[i];
 
-		render_device(device, db, strcmp(device->bus, "pci") == 0 ? &pci : &others);
+		if (strcmp(device->bus, "pci") == 0)
+			continue;
+		if (strcmp(drivers_db_role(db, device), "other") == 0)
+			left_out++;
+		else
+			render_device(device, db, out);
 	}
-	add_line(out, "\nPCI             role     driver         device    rev subsystem class");
-	text_add(out, text_string(&pci));
-	if (!others.length)
-		return;
-	add_line(out, "\nOther devices   role     driver         alias");
-	text_add(out, text_string(&others));
+	if (left_out)
+		add_line(out, "  %zu of no particular role: see v2p detect --json", left_out);
 }
 
+static void render_devices(const struct hardware *hardware, const struct drivers_db *db,
+			   struct text *out)
+{
+	size_t others = 0;
+
+	add_line(out, "\nPCI             role     driver         device    rev subsystem class");
+	for (size_t i = 0; i < hardware->device_count; i++) {
+		const struct device *device = &hardware->device[i];
+
+		if (strcmp(device->bus, "pci") == 0)
+			render_device(device, db, out);
+		else
+			others++;
+	}
+	if (others)
+		render_others(hardware, db, out);
+}
+
+/* What people look for comes last: a text screen without scrolling shows the end. */
 static int print_hardware(const struct hardware *hardware, struct output *output, struct error *err)
 {
 	_cleanup_text_ struct text text = {0};
@@ -217,10 +247,10 @@ static int print_hardware(const struct hardware *hardware, struct output *output
 	if (drivers_db_load(NULL, &db, err) < 0)
 		return -1;
 	render_machine(hardware, &text);
-	render_disks(hardware, &text);
-	render_nics(hardware, &text);
-	render_displays(hardware, &text);
 	render_devices(hardware, db, &text);
+	render_displays(hardware, &text);
+	render_nics(hardware, &text);
+	render_disks(hardware, &text);
 	drivers_db_free(db);
 	output_result(output, text_string(&text));
 	return 0;
