@@ -34,7 +34,8 @@ static const struct driver_match *find_stranded(const struct driver_matches *mat
 	for (size_t i = 0; i < matches->count; i++) {
 		const struct driver_match *match = &matches->item[i];
 
-		if (!match->is_boot_critical || match->verdict != VERDICT_MODULE)
+		if (!match->is_boot_critical || !match->is_required ||
+		    match->verdict != VERDICT_MODULE)
 			continue;
 		for (size_t j = 0; j < missing->count; j++)
 			if (is_file_of(missing->item[j], match->modules.item[0]))
@@ -57,6 +58,13 @@ int boot_initramfs_check(const struct adaptation *adaptation, const struct chang
 		return 0;
 	if (initramfs_image_examine(adaptation, changes, kernel, &image, err) < 0)
 		return -1;
+	if (image.why_not && kernel->initramfs) {
+		boot_answer_add(answer, BOOT_UNKNOWN, advice,
+				"the initramfs of kernel %s cannot be read (%s), and is not built "
+				"anew",
+				kernel->release, image.why_not);
+		return 0;
+	}
 	initramfs_missing(&image.content.names, kernel->release, &image.set.required, &missing);
 	stranded = find_stranded(matches, &missing);
 	names = initramfs_names(&image.missing, NAMES_IN_REASON);

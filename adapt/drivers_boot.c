@@ -6,6 +6,9 @@
 #include "adapt/root_chain.h"
 #include "base/scope.h"
 
+/* An index is hostile; a real module needs a dozen others, a real machine lists some dozens. */
+enum { NEEDS_LIMIT = 256, LISTED_LIMIT = 1024 };
+
 /* What drivers_for_boot() works on. */
 struct boot {
 	const struct drivers_db *db;
@@ -42,7 +45,9 @@ static bool is_wanted(const struct boot *boot, size_t index)
 
 	if (class->need == NEED_NONE)
 		return false;
-	if (boot->chain.is_critical[index] || is_role(class, "storage"))
+	/* Bridges work without a driver of their own. */
+	if ((boot->chain.is_critical[index] && class->need == NEED_REQUIRED) ||
+	    is_role(class, "storage"))
 		return true;
 	return boot->chain.is_way_assumed && (is_role(class, "usb") || is_role(class, "disk"));
 }
@@ -63,14 +68,14 @@ static void require(struct boot *boot, const struct module_fact *fact)
 
 	strings_add(&queue, fact->name);
 	/* Breadth first over names, each once: soft dependencies may form a circle. */
-	for (size_t i = 0; i < queue.count; i++) {
+	for (size_t i = 0; i < queue.count && i < NEEDS_LIMIT; i++) {
 		const struct module_fact *next = module_index_fact(&boot->index, queue.item[i]);
 
 		if (!next || next->is_builtin)
 			continue;
 		if (*next->file)
 			strings_add_once(&boot->set->required, next->file);
-		for (size_t j = 0; j < next->needs.count; j++)
+		for (size_t j = 0; j < next->needs.count && queue.count < NEEDS_LIMIT; j++)
 			strings_add_once(&queue, next->needs.item[j]);
 	}
 }
@@ -79,9 +84,10 @@ static void add_named(struct boot *boot, const char *name)
 {
 	const struct module_fact *fact = module_index_fact(&boot->index, name);
 
-	if (!fact || fact->is_builtin || !*fact->file)
+	if (!fact || fact->is_builtin || !*fact->file || strings_has(&boot->set->listed, name) ||
+	    boot->set->listed.count >= LISTED_LIMIT)
 		return;
-	strings_add_once(&boot->set->listed, name);
+	strings_add(&boot->set->listed, name);
 	require(boot, fact);
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "adapt/guest_image.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "adapt/guest_disk.h"
 #include "adapt/guest_private.h"
@@ -126,6 +129,52 @@ static int add_logicals(const struct guest *guest, const struct logicals *logica
 	return 0;
 }
 
+/*
+ * A journal on another disk, and a file system of several disks: the kernel would open those of
+ * this machine that answer to the name, and replay onto them. Offsets: Documentation of ext4
+ * (s_feature_compat, s_journal_dev), fs/btrfs/accessors.h (num_devices).
+ */
+enum {
+	EXT_SUPER = 1024,
+	EXT_FEATURE_COMPAT = EXT_SUPER + 0x5c,
+	EXT_HAS_JOURNAL = 0x4,
+	EXT_JOURNAL_DEVICE = EXT_SUPER + 0xe4,
+	BTRFS_DEVICES = 65536 + 0x88,
+};
+
+static bool has_other_disks(const struct volume *volume, int fd)
+{
+	uint32_t features = 0, journal = 0;
+	uint64_t devices = 1;
+
+	if (has_prefix(volume->filesystem, "ext"))
+		return pread(fd, &features, sizeof(features), EXT_FEATURE_COMPAT) < 0 ||
+		       pread(fd, &journal, sizeof(journal), EXT_JOURNAL_DEVICE) < 0 ||
+		       (le32toh(features) & EXT_HAS_JOURNAL && journal != 0);
+	if (strcmp(volume->filesystem, "btrfs") == 0)
+		return pread(fd, &devices, sizeof(devices), BTRFS_DEVICES) < 0 ||
+		       le64toh(devices) != 1;
+	return false;
+}
+
+static int check_alone(const struct volumes *volumes, struct error *err)
+{
+	for (size_t i = 0; i < volumes->count; i++) {
+		const struct volume *volume = &volumes->item[i];
+		_cleanup_close_ int fd = -1;
+
+		if (!volume->filesystem)
+			continue;
+		fd = open(volume->device, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && has_other_disks(volume, fd))
+			return error_set(err,
+					 "the %s at %s has a part or its journal on another disk, "
+					 "which is not in the image: it cannot be read there",
+					 volume->filesystem, volume->device);
+	}
+	return 0;
+}
+
 static int open_image(struct guest *guest, struct source *source, struct error *err)
 {
 	_cleanup_(logicals_release) struct logicals logicals = {0};
@@ -141,7 +190,7 @@ static int open_image(struct guest *guest, struct source *source, struct error *
 	guest->root = string_copy(source_mount_room(guest->image->mount));
 	/* Journals are replayed into memory. */
 	if (volumes_add_partitions(guest, GUEST_READ_WRITE, &volumes, err) < 0 ||
-	    add_logicals(guest, &logicals, &volumes, err) < 0)
+	    add_logicals(guest, &logicals, &volumes, err) < 0 || check_alone(&volumes, err) < 0)
 		return -1;
 	return guest_open_volumes(guest, &volumes, GUEST_READ_ONLY, err);
 }

@@ -57,7 +57,8 @@ static bool is_way_open(const struct hazard_search *search, const struct driver_
 enum hazard_severity hazard_severity_of(const struct hazard_search *search,
 					const struct driver_match *match)
 {
-	if (!match->is_boot_critical)
+	/* Bridges stand on the way to the disk and work without a driver of their own. */
+	if (!match->is_boot_critical || !match->is_required)
 		return HAZARD_NOTE;
 	return is_way_open(search, match) ? HAZARD_RISK : HAZARD_FATAL;
 }

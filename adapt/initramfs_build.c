@@ -146,8 +146,14 @@ int initramfs_plan_build(const struct adaptation *adaptation, struct changes *ch
 	_cleanup_free_ char *path = initramfs_path(adaptation->guest, kernel);
 	_cleanup_free_ char *what = string_format("initramfs of %s", kernel->release);
 
-	if (initramfs_check_space(adaptation->guest, path, INITRAMFS_AT_LEAST, 0, err) < 0)
-		return error_in(err, "%s", what);
+	if (initramfs_check_space(adaptation->guest, path, INITRAMFS_AT_LEAST, 0, err) < 0) {
+		if (initramfs_is_default(adaptation->guest, kernel))
+			return error_in(err, "%s", what);
+		report_warning(adaptation->report, "%s is not built anew: %s", what,
+			       error_text(err));
+		error_release(err);
+		return 0;
+	}
 	changes_call(changes, STEP, what, why, rebuild);
 	return 0;
 }

@@ -6,6 +6,8 @@
 #include "adapt/drivers_db.h"
 #include "base/scope.h"
 
+enum { SETTINGS_LIMIT = 1024 }; /* of one file */
+
 /* Where the value begins in "  NAME+=value", or NULL. */
 static const char *value_of(const char *line, const char *name)
 {
@@ -41,15 +43,33 @@ static void add_setting(struct settings *out, const char *file, const char *name
 	out->item[out->count++] = setting;
 }
 
+/* The setting that stands in the line, and where its value begins; NULL: none. */
+static const char *find_setting(const char *line, const char *const *names, const char **name)
+{
+	for (size_t i = 0; names[i]; i++) {
+		const char *value = value_of(line, names[i]);
+
+		*name = names[i];
+		if (value)
+			return value;
+	}
+	return NULL;
+}
+
 void settings_parse(const char *file, const char *content, const char *const *names,
 		    struct settings *out)
 {
-	for (const char *line = content; *line; line += strspn(line, "\n")) {
-		for (size_t i = 0; names[i]; i++) {
-			const char *value = value_of(line, names[i]);
+	size_t before = out->count;
+	const char *name;
 
-			if (value)
-				add_setting(out, file, names[i], value);
+	for (const char *line = content; *line && out->count - before < SETTINGS_LIMIT;
+	     line += strspn(line, "\n")) {
+		const char *value = find_setting(line, names, &name);
+
+		/* What is inside a value is no setting, as for the shell. */
+		if (value) {
+			add_setting(out, file, name, value);
+			line = value + value_length(value);
 		}
 		line += strcspn(line, "\n");
 	}

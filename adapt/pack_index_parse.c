@@ -186,10 +186,14 @@ static int take_release(struct pack_entry *entry, char *value, struct error *err
 }
 
 /* "a (>= 1) | b" of a .deb, "a >= 1" and "/bin/sh" of an .rpm. */
+enum { RELATIONS_LIMIT = 4096 };
+
 static int take_relation(struct strings *list, const char *value, struct error *err)
 {
 	if (!*value || !is_made_of(value, " ._+~:|()<>=/-"))
 		return error_set(err, "\"%s\" is no relation between packages", value);
+	if (list->count >= RELATIONS_LIMIT)
+		return error_set(err, "more than %d relations of one kind", RELATIONS_LIMIT);
 	strings_add(list, value);
 	return 0;
 }

@@ -131,6 +131,8 @@ static char *get_string(const struct header *header, enum tag tag)
 							: NULL;
 }
 
+enum { STRINGS_LIMIT = 16384 }; /* names of one kind; a large package has some hundred */
+
 static void get_strings(const struct header *header, enum tag tag, struct strings *out)
 {
 	const char *end = store_of(header) + header->store, *at;
@@ -139,7 +141,7 @@ static void get_strings(const struct header *header, enum tag tag, struct string
 	if (!find_row(header, tag, TYPE_STRINGS, &row))
 		return;
 	at = store_of(header) + row.offset;
-	for (uint32_t i = 0; i < row.count && at < end; i++) {
+	for (uint32_t i = 0; i < row.count && i < STRINGS_LIMIT && at < end; i++) {
 		strings_add(out, at);
 		at += strlen(at) + 1;
 	}

@@ -81,6 +81,8 @@ int packs_choose(const struct packs *packs, const struct drivers_db *db,
  * NULL: there is none. Borrowed from guest.
  */
 const struct guest_kernel *packs_default_kernel(const struct guest *guest);
+/* Can the step make the boot loader start a new kernel of a pack? Otherwise the loader chooses. */
+bool packs_can_set_default(const struct guest *guest);
 /* [{ "pack", "entry", "kind", "package", "version", "why" }] */
 json_object *pack_choice_json(const struct pack_choice *choice);
 void pack_choice_release(struct pack_choice *choice);

@@ -105,7 +105,7 @@ static int install_all(struct adaptation *adaptation, const struct change *chang
 }
 
 /* grub-mkconfig reads the directory on Debian and what comes from it. */
-static bool has_drop_ins(const struct guest *guest)
+bool packs_can_set_default(const struct guest *guest)
 {
 	_cleanup_text_ struct text script = {0};
 
@@ -118,7 +118,7 @@ static int plan_default(struct adaptation *adaptation, struct changes *changes, 
 {
 	_cleanup_free_ char *content = string_format(drop_in, release, release, release, release);
 
-	if (!has_drop_ins(adaptation->guest)) {
+	if (!packs_can_set_default(adaptation->guest)) {
 		report_warning(adaptation->report,
 			       "kernel %s of a driver pack is installed, but which kernel starts "
 			       "is the boot loader's choice: make it the default one",

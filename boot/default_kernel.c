@@ -84,8 +84,10 @@ static int try_grub(const struct guest *guest, size_t place, struct default_kern
 	const char *where = grub_places[place].config;
 	int found = guest_read(guest, where, &config, err);
 
-	if (found <= 0 || guest_read(guest, grub_places[place].environment, &environment, err) < 0)
+	if (found <= 0)
 		return found;
+	if (guest_read(guest, grub_places[place].environment, &environment, err) < 0)
+		return -1;
 	/* blscfg adds its entries where it stands: before those that the file has itself. */
 	if (grub_entries_has_bls(text_string(&config)) &&
 	    bls_entries_read(guest, bls_entries, &entries, err) < 0)

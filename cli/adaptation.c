@@ -39,6 +39,11 @@ static bool is_skipped(const char *skip, const char *name)
 	return strings_has(&names, name);
 }
 
+bool adaptation_skips(const struct adaptation_request *request, const char *step)
+{
+	return is_skipped(request->skip, step);
+}
+
 int adaptation_check_skip(const char *skip, struct error *err)
 {
 	_cleanup_strings_ struct strings names = {0}, known = {0};

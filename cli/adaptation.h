@@ -28,6 +28,8 @@ struct adaptation_request {
 int adaptation_check_skip(const char *skip, struct error *err);
 /* "most", "list"; NULL: the default. */
 int adaptation_initramfs(const char *name, enum initramfs_modules *out, struct error *err);
+/* Is the step left out, as asked? */
+bool adaptation_skips(const struct adaptation_request *request, const char *step);
 /* The steps in their order; NULL behind the last one. */
 const struct step_ops *adaptation_step(size_t index);
 /* One step plans on the changes of those before it, unless it is to be left out, which is a

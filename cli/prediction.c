@@ -112,11 +112,13 @@ static int choose_packs(const struct maker *maker, const struct guest_kernel *ke
 	const struct packs *packs = maker->request->adaptation->packs;
 
 	*choice = (struct pack_choice){0};
-	if (!packs || kernel != maker->kernel || kernel != packs_default_kernel(&maker->guest))
+	if (!packs || adaptation_skips(maker->request->adaptation, "packs") ||
+	    kernel != maker->kernel || kernel != packs_default_kernel(&maker->guest))
 		return 0;
 	if (packs_choose(packs, maker->db, &maker->view, &maker->guest, kernel, choice, err) < 0)
 		return -1;
-	return choice->count > 0 && choice->critical_left == 0;
+	return choice->count > 0 && choice->critical_left == 0 &&
+	       (!choice->is_new_kernel || packs_can_set_default(&maker->guest));
 }
 
 static int look_up(const struct maker *maker, const struct guest_kernel *kernel,
