@@ -376,6 +376,24 @@ static void make_part(const void *data, size_t length, uint64_t offset)
 	run("sfdisk", DISK);
 }
 
+static void a_journal_on_another_disk_is_not_replayed(void **state)
+{
+	(void)state;
+	need_image();
+	run("debugfs",
+	    TREE EXT4 "debugfs -w -R 'set_super_value journal_dev 2049' part 2>e && " DISK);
+	assert_refused(NAME, "has a part or its journal on another disk");
+}
+
+static void a_btrfs_of_several_disks_is_not_mounted(void **state)
+{
+	(void)state;
+	need_image();
+	run("mkfs.btrfs", TREE "truncate -s 128M part other && mkfs.btrfs -q -f -d single -m "
+			       "single part other && " DISK);
+	assert_refused(NAME, "has a part or its journal on another disk");
+}
+
 static void an_encrypted_system_is_called_so(void **state)
 {
 	/* LUKS1 on-disk format 1.2.3, figure 1. */
@@ -566,6 +584,8 @@ int main(void)
 		test(a_stream_is_refused_with_advice),
 		test(a_system_on_lvm_is_read_without_the_device_mapper),
 		test(volumes_that_are_not_understood_are_named_as_the_reason),
+		test(a_btrfs_of_several_disks_is_not_mounted),
+		test(a_journal_on_another_disk_is_not_replayed),
 		test(an_encrypted_system_is_called_so),
 		test(a_member_of_a_raid_is_called_so),
 		test(an_image_without_partitions_is_called_so),

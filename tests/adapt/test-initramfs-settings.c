@@ -39,6 +39,32 @@ static void comments_and_other_names_are_no_assignments(void **state)
 	assert_int_equal(settings.count, 0);
 }
 
+static void what_stands_inside_a_value_is_no_setting(void **state)
+{
+	_cleanup_settings_ struct settings settings = {0};
+	_cleanup_text_ struct text content = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 100000; i++)
+		text_add(&content, "HOOKS=(\n");
+	text_add(&content, ")\nHOOKS=dep\n");
+	settings_parse("/etc/x", text_string(&content), names, &settings);
+	assert_int_equal(settings.count, 2);
+	assert_string_equal(settings.item[1].words.item[0], "dep");
+}
+
+static void settings_without_end_are_cut_off(void **state)
+{
+	_cleanup_settings_ struct settings settings = {0};
+	_cleanup_text_ struct text content = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 5000; i++)
+		text_add(&content, "HOOKS=dep\n");
+	settings_parse("/etc/x", text_string(&content), names, &settings);
+	assert_int_equal(settings.count, 1024);
+}
+
 static void files_are_read_in_order_without_those_of_v2p(void **state)
 {
 	static const char *const files[] = {"/etc/dracut.conf", "/etc/dracut.conf.d/", NULL};
@@ -90,6 +116,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(assignments_are_read_with_and_without_quotes),
 		cmocka_unit_test(comments_and_other_names_are_no_assignments),
+		cmocka_unit_test(what_stands_inside_a_value_is_no_setting),
+		cmocka_unit_test(settings_without_end_are_cut_off),
 		cmocka_unit_test_setup_teardown(files_are_read_in_order_without_those_of_v2p,
 						tree_setup, tree_teardown),
 		cmocka_unit_test(a_block_is_added_once_and_replaced),
