@@ -2,65 +2,12 @@
 /* Machines that people have published, against the index of a real kernel: tests/data/README.md. */
 #define INVENTORIES V2P_SOURCE_DIR "/tests/data/inventories/"
 #define MODULE_DATA INVENTORIES
-#include "tests/adapt/module-tree.h"
-#include "tests/test.h"
+#include "tests/adapt/driver-fixture.h"
 
-#include <fcntl.h>
 #include <glob.h>
 
-#include "adapt/drivers.h"
 #include "adapt/hardware_pci_text.h"
 #include "base/error.h"
-
-struct fixture {
-	char *root;
-	struct guest guest;
-	struct drivers_db *db;
-};
-
-static bool has_tools(void)
-{
-	static const char *const depmod[] = {"depmod", "--version", NULL};
-	static const char *const cc[] = {"cc", "--version", NULL};
-
-	return process_check(depmod, NULL, NULL) == 0 && process_check(cc, NULL, NULL) == 0;
-}
-
-static int set_up(void **state)
-{
-	static struct fixture fixture;
-	const struct strings none = {0};
-
-	if (!has_tools())
-		return 0;
-	fixture.root = module_tree_make(&none, false);
-	fixture.guest.root = fixture.root;
-	fixture.guest.root_fd = open(fixture.root, O_PATH | O_DIRECTORY);
-	assert_int_equal(drivers_db_load(V2P_SOURCE_DIR "/drivers-db", &fixture.db, NULL), 0);
-	*state = &fixture;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *fixture = *state;
-
-	if (!fixture)
-		return 0;
-	close(fixture->guest.root_fd);
-	tree_remove(&fixture->root);
-	drivers_db_free(fixture->db);
-	return 0;
-}
-
-static struct fixture *need(void **state)
-{
-	if (!*state) {
-		print_message("depmod or cc is missing\n");
-		skip();
-	}
-	return *state;
-}
 
 static struct hardware read_inventory(const char *path)
 {
